@@ -1,0 +1,3 @@
+//! The build function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The deploy function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The publish function.
+
+fn main() {}

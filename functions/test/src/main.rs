@@ -1,0 +1,3 @@
+//! The test function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The webhook function.
+
+fn main() {}

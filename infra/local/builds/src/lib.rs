@@ -1,0 +1,1 @@
+//! CodeBuild's API and a build executor on the Docker engine.

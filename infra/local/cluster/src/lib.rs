@@ -1,0 +1,1 @@
+//! A small Kubernetes-compatible API server whose pods are real containers.

@@ -1,0 +1,1 @@
+//! The one-machine cloud: MiniStack and the stand-ins for what it lacks.

@@ -1,0 +1,1 @@
+//! Sources, reports, manifests and logs in S3.

@@ -1,0 +1,1 @@
+//! Test and image builds on CodeBuild.

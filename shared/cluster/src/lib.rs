@@ -1,0 +1,1 @@
+//! Kubernetes: apply, rollout, evidence and probes.

@@ -1,0 +1,1 @@
+//! GitHub as an App: tokens, contents, compare, checks and comments.

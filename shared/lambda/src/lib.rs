@@ -1,0 +1,1 @@
+//! Runtime glue: start-up, envelopes, partial batches, configuration and telemetry.

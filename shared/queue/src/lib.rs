@@ -1,0 +1,1 @@
+//! Stage messages on SQS.

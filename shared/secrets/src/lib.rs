@@ -1,0 +1,1 @@
+//! Secrets Manager, cached and safe against rotation.

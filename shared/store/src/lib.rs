@@ -1,0 +1,1 @@
+//! Runs, tasks, locks, fences and deliveries in DynamoDB.

@@ -1,0 +1,1 @@
+//! Whole-pipeline stories and the tidy test.
