@@ -1,0 +1,105 @@
+"""Starts MiniStack on loopback, for a parent that holds the other end of standard input.
+
+Prints one line, the port, once it is bound (a connection made from then on waits until the
+server answers), and ends with its parent: when standard input closes or a signal comes, every function
+process in its process group is killed, the temporary folder removed, and nothing stays behind.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import socketserver
+import sys
+import threading
+
+HOST = "127.0.0.1"
+
+
+def main():
+    os.setpgid(0, 0)  # A group of our own: Ctrl-C reaches the parent only, and the group ends as one.
+    listener = bind(int(os.environ.pop("SLIPWAY_PORT", "0")))
+    port = listener.getsockname()[1]
+    leftovers = os.environ.pop("SLIPWAY_REMOVE", os.environ["TMPDIR"])
+    configure(port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end(leftovers))
+    threading.Thread(target=end_with_parent, args=[leftovers], daemon=True).start()
+    print(port, flush=True)
+    serve(listener)
+
+
+def bind(port):
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    listener.listen(512)
+    return listener
+
+
+def configure(port):
+    """Sets what MiniStack reads from its environment when it is imported."""
+    os.environ.update(
+        GATEWAY_PORT=str(port),
+        AWS_ENDPOINT_URL=f"http://{HOST}:{port}",
+        BIND_HOST=HOST,
+        MINISTACK_HOST="localhost",
+        LAMBDA_EXECUTOR="local",
+        # Both would listen on ports of their own, on every interface.
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+    )
+
+
+def end_with_parent(leftovers):
+    sys.stdin.buffer.read()
+    end(leftovers)
+
+
+def end(leftovers):
+    """Ends at once: the state of a local cloud is not kept, so there is nothing to save."""
+    shutil.rmtree(leftovers, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def serve(listener):
+    # Without this every invocation costs 40 ms: MiniStack's Runtime API answers in two writes.
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    raise_file_limit()
+    import asyncio
+
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+    from ministack import app
+
+    let_builds_publish_events()
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    asyncio.run(hypercorn_serve(app.app, config))
+
+
+def let_builds_publish_events():
+    """The CodeBuild stand-in publishes its state changes through PutEvents, where AWS reserves the source."""
+    from ministack.services import eventbridge
+
+    put_events = eventbridge._put_events
+
+    def put_events_of_codebuild_too(data, allow_aws_source=False):
+        sources = {entry.get("Source") for entry in data.get("Entries", []) if isinstance(entry, dict)}
+        return put_events(data, allow_aws_source or sources == {"aws.codebuild"})
+
+    eventbridge._put_events = put_events_of_codebuild_too
+
+
+def raise_file_limit():
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()
