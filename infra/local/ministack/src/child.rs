@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::{CREDENTIAL, Error, REGION, Settings};
 
 /// How long the first answer may take on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long the end may take before the process is killed.
 const END: Duration = Duration::from_secs(5);
 
@@ -30,13 +30,11 @@ pub(crate) fn start(python: &Path, directory: &Path, settings: &Settings) -> Res
         .stderr(log)
         .spawn()
         .map_err(|source| Error::io(python, source))?;
-    match first_answer(&mut child) {
-        Some(port) => Ok((child, port)),
-        None => {
-            end(&mut child);
-            Err(Error::NotStarted(last_lines(&log_path)))
-        }
-    }
+    let Some(port) = first_answer(&mut child) else {
+        end(&mut child);
+        return Err(Error::NotStarted(last_lines(&log_path)));
+    };
+    Ok((child, port))
 }
 
 /// Functions inherit MiniStack's environment, so that it holds only what they may see.
