@@ -60,8 +60,15 @@ impl Engine {
         }
         private::check_possible(&refusal)?;
         progress("no Docker engine answers: starting a private one");
-        let daemon = PrivateDaemon::start(state_dir).await?;
-        Ok(Self::private(daemon))
+        Self::start_private(state_dir).await
+    }
+
+    /// A private engine in `state_dir`, also where another engine could be used. Needs root and dockerd.
+    ///
+    /// # Errors
+    /// When it does not come up: with the last line of its log.
+    pub async fn start_private(state_dir: &Path) -> anyhow::Result<Self> {
+        Ok(Self::private(PrivateDaemon::start(state_dir).await?))
     }
 
     /// The private engine that an earlier start left running in `state_dir`, if it still answers.
