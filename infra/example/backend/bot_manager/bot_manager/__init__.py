@@ -1,0 +1,3 @@
+"""Bot manager: keeps the bots of each owner and starts and stops them."""
+
+VERSION = "1.0.0"
