@@ -2,6 +2,15 @@
 //!
 //! Nothing here does IO or has a clock of its own: time comes in with the facts.
 
+pub mod files;
+pub mod github_event;
 pub mod ids;
+pub mod message;
+pub mod next;
+pub mod planning;
+pub mod ports;
 pub mod report;
+pub mod run;
 pub mod spec;
+pub mod task;
+pub mod time;

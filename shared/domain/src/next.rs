@@ -1,0 +1,224 @@
+//! The state machine: `next(head, task, facts)` names the one action that comes next.
+//!
+//! One action at a time, because each changes what is known. Whoever performs it asks again, until the answer
+//! is [`Action::Rest`]. Every wake gets an answer: delivered twice, late or out of order it finds either an
+//! open intent, whose action it repeats, or a recorded result, and rests.
+
+use std::time::Duration;
+
+use crate::ids::TaskId;
+use crate::run::{Onset, PhaseKind, Run, next_in_chain};
+use crate::task::{Outcome, State, Task, Verdict};
+use crate::time::Timestamp;
+
+/// After so many failures of the machinery in a row a task is stuck.
+pub const MOST_FAILURES: u32 = 5;
+
+/// `StartBuild`'s idempotency token holds five minutes
+/// (<https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html>); an intent nearly as old
+/// first looks for the build that it may have started.
+pub const TOKEN_HOLDS: Duration = Duration::from_mins(4);
+
+/// How late a timer's message may be before another wake may arm the timer anew.
+pub const TIMER_GRACE: Duration = Duration::from_secs(10);
+
+/// What is known beside head and task.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The timer number that the message carries; none for a plain wake.
+    pub timer: Option<u32>,
+    /// The task before this one in the same chain.
+    pub previous: Option<&'a Task>,
+    /// What the last action brought.
+    pub learned: Learned,
+}
+
+/// What an action brought.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Learned {
+    /// Nothing yet, or a write that went through.
+    Nothing,
+    /// The stage's effect has happened.
+    Started {
+        /// How to ask for it.
+        handle: String,
+    },
+    /// It is still going on, or waits for its turn; no failure.
+    InProgress {
+        /// When to ask again; none where an event will tell.
+        ask_again: Option<Duration>,
+    },
+    /// The verdict.
+    Concluded(Verdict),
+    /// The machinery failed.
+    Failed {
+        /// What went wrong, for people.
+        reason: String,
+        /// When the other side wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// Everybody who comes next has been woken.
+    PassedOn,
+    /// The timer runs.
+    Armed,
+}
+
+/// What to do next. Tasks and heads in it are the new versions, to be written on condition of the old ones.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Write the task.
+    Write {
+        /// Its next version.
+        task: Task,
+    },
+    /// Perform the stage's effect.
+    Start {
+        /// Look first whether an earlier attempt at it succeeded.
+        adopt: bool,
+    },
+    /// Look how the effect fares.
+    Observe {
+        /// The recorded handle.
+        handle: String,
+    },
+    /// Write task and head in one transaction; the head only when the chain ends here.
+    Conclude {
+        /// The task, passing on.
+        task: Task,
+        /// The head with the chain counted.
+        head: Option<Run>,
+    },
+    /// Do these in order, then ask again with [`Learned::PassedOn`].
+    PassOn(Vec<Onward>),
+    /// Write the task, then send its delayed message.
+    Arm {
+        /// The task with the new timer.
+        task: Task,
+        /// The message's delay.
+        delay: Duration,
+    },
+    /// Write the failure's count, then give the message back to its queue.
+    GiveBack {
+        /// The task with one failure more.
+        task: Task,
+        /// What went wrong.
+        reason: String,
+        /// When the queue should deliver it again.
+        delay: Duration,
+    },
+    /// Acknowledge the message; the sentence says why nothing is to be done.
+    Rest(&'static str),
+}
+
+/// A step of passing on. Each may be repeated without harm.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Onward {
+    /// Wake the next task of the chain.
+    Wake(TaskId),
+    /// Wake the first tasks of a phase.
+    OpenPhase(PhaseKind),
+    /// Free the environment's lock, if this run holds it.
+    FreeLock,
+    /// Write the head as opened, on condition that its opening is still this task's.
+    Opened,
+    /// Wake notify.
+    Tell,
+}
+
+/// The one action that comes next.
+pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
+    match &task.state {
+        State::Done { .. } => Action::Rest("the task is done"),
+        State::Stuck { told: true, .. } => Action::Rest("the task is stuck until a person revives it"),
+        State::Stuck { reason, told: false } => match facts.learned {
+            Learned::PassedOn => write(task, State::Stuck { reason: reason.clone(), told: true }, facts),
+            _ => Action::PassOn(vec![Onward::Tell]),
+        },
+        State::PassingOn { verdict } => match facts.learned {
+            Learned::PassedOn => write(task, State::Done { verdict: verdict.clone() }, facts),
+            _ => Action::PassOn(onward(head, task, verdict)),
+        },
+        State::Pending | State::Starting { .. } | State::Running { .. } if head.is_finished() => {
+            Action::Rest("the run is finished")
+        }
+        State::Pending if may_begin(head, task, facts.previous) => {
+            write(task, State::Starting { since: facts.now }, facts)
+        }
+        State::Pending => Action::Rest("its turn has not come"),
+        State::Starting { since } => match &facts.learned {
+            Learned::Nothing => Action::Start { adopt: facts.now.since(*since) >= TOKEN_HOLDS },
+            Learned::Started { handle } => {
+                write(task, State::Running { handle: handle.clone(), since: facts.now }, facts)
+            }
+            learned => after_effect(head, task, facts, learned),
+        },
+        State::Running { handle, .. } => match &facts.learned {
+            Learned::Nothing | Learned::Started { .. } => Action::Observe { handle: handle.clone() },
+            learned => after_effect(head, task, facts, learned),
+        },
+    }
+}
+
+fn write(task: &Task, state: State, facts: &Facts<'_>) -> Action {
+    Action::Write { task: task.in_state(state, facts.now) }
+}
+
+/// A task begins when its phase is open and, later in a chain, when the one before it has passed.
+fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
+    let kind = PhaseKind::of(task.id.stage);
+    if !head.is_open(kind) {
+        return false;
+    }
+    task.id.stage == kind.first_stage()
+        || previous.and_then(Task::verdict).is_some_and(|verdict| verdict.outcome == Outcome::Passed)
+}
+
+fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -> Action {
+    match learned {
+        Learned::Concluded(verdict) => Action::Conclude {
+            task: task.in_state(State::PassingOn { verdict: verdict.clone() }, facts.now),
+            head: head.concluded(task, verdict, facts.now),
+        },
+        Learned::InProgress { ask_again: Some(delay) } if may_arm(task, facts) => {
+            Action::Arm { task: task.armed(facts.now.after(*delay)), delay: *delay }
+        }
+        Learned::InProgress { .. } => Action::Rest("it goes on; an event or its timer will tell"),
+        Learned::Failed { reason, .. } if task.failures + 1 >= MOST_FAILURES => {
+            write(task, State::Stuck { reason: reason.clone(), told: false }, facts)
+        }
+        Learned::Failed { reason, retry_after } => Action::GiveBack {
+            task: task.failed_once(),
+            reason: reason.clone(),
+            delay: retry_after.unwrap_or_else(|| Duration::from_secs(1 << task.failures.min(6))),
+        },
+        Learned::Armed | Learned::PassedOn => Action::Rest("its timer runs"),
+        Learned::Nothing | Learned::Started { .. } => Action::Rest("nothing was learned"),
+    }
+}
+
+/// The current timer's own message arms the next; so does any wake when none runs or the message is overdue.
+fn may_arm(task: &Task, facts: &Facts<'_>) -> bool {
+    match task.timer.due {
+        None => true,
+        Some(due) => facts.timer == Some(task.timer.number) || due.after(TIMER_GRACE) < facts.now,
+    }
+}
+
+fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
+    let mut steps = Vec::with_capacity(4);
+    if verdict.outcome == Outcome::Passed && next_in_chain(task.id.stage).is_some() {
+        steps.extend(head.successor(&task.id).map(Onward::Wake));
+    }
+    if let Some(opening) = head.opening.as_ref().filter(|opening| opening.by.as_ref() == Some(&task.id)) {
+        match &opening.what {
+            Onset::Phase(kind) => steps.push(Onward::OpenPhase(*kind)),
+            Onset::Finish(_) if head.delivery.is_some() => steps.push(Onward::FreeLock),
+            Onset::Finish(_) => {}
+        }
+        steps.push(Onward::Opened);
+    }
+    steps.push(Onward::Tell);
+    steps
+}

@@ -1,0 +1,272 @@
+//! The run's head: one small item, whatever the number of services.
+//!
+//! Fan-in is counted here, in one transaction with the task that moves it. Whoever closes a phase leaves an
+//! [`Opening`]: the intent to go on, kept until it is done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DeliveryId, EnvironmentName, RunId, Sha, Stage, TaskId};
+use crate::spec::Notifications;
+use crate::task::{Task, Verdict};
+use crate::time::Timestamp;
+
+/// How long a run may be silent before sweep wakes it.
+pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// One execution for one commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Repository, commit and trust.
+    pub id: RunId,
+    /// Grows by one with every write: the condition of each.
+    pub version: u64,
+    /// The App installation that may speak for the repository.
+    pub installation: u64,
+    /// Where the commit came from.
+    pub origin: Origin,
+    /// How far it is.
+    pub state: RunState,
+    /// The phases in their order; a phase without tasks is left out.
+    pub phases: Vec<Phase>,
+    /// The environment it is delivered to, if any.
+    pub delivery: Option<Delivery>,
+    /// What must happen next, by whom, until it is done.
+    pub opening: Option<Opening>,
+    /// Who hears of it.
+    pub notifications: Notifications,
+    /// Sentences for people: why things run, are delivered, or are not.
+    pub notes: Vec<String>,
+    /// When the run began.
+    pub created: Timestamp,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// When sweep looks at it again; none once its end has been told.
+    pub due: Option<Timestamp>,
+}
+
+/// Where a run's commit came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The webhook that began it.
+    pub delivery: DeliveryId,
+    /// The branch (or tag) it was pushed to.
+    pub branch: String,
+    /// The branch's commit before, where there was one.
+    pub before: Option<Sha>,
+    /// The pull request that proposes it.
+    pub pull_request: Option<u64>,
+    /// The login of who did it.
+    pub sender: String,
+    /// The first line of the commit's message.
+    pub title: String,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// plan is at work.
+    Planning,
+    /// The tasks are written and on their way.
+    Active,
+    /// Nothing more will happen.
+    Finished(RunOutcome),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every task passed.
+    Passed,
+    /// At least one task failed.
+    Failed,
+    /// A newer release was there first.
+    Superseded,
+    /// A person must act before anything runs; the sentence tells what.
+    ActionRequired(String),
+    /// The commit's own files forbid a plan; one sentence for each problem.
+    Invalid(Vec<Problem>),
+}
+
+/// Something wrong in a file of the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file, relative to the repository's root.
+    pub path: String,
+    /// The line, where known, from 1.
+    pub line: Option<u32>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// A group of tasks that must all pass before the next group begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Which one.
+    pub kind: PhaseKind,
+    /// Chains in it: one for each subject.
+    pub total: u32,
+    /// Chains that ended well.
+    pub passed: u32,
+    /// Chains that ended badly.
+    pub failed: u32,
+}
+
+impl Phase {
+    /// Whether every chain has ended.
+    pub fn complete(&self) -> bool {
+        self.passed + self.failed >= self.total
+    }
+}
+
+/// The phases of a run. In each, a subject passes through a chain of one or two stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// test
+    Test,
+    /// build, then publish
+    Image,
+    /// deploy, then verify
+    Rollout,
+}
+
+impl PhaseKind {
+    /// The phase that a stage belongs to.
+    pub fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Test => Self::Test,
+            Stage::Build | Stage::Publish => Self::Image,
+            Stage::Deploy | Stage::Verify => Self::Rollout,
+        }
+    }
+
+    /// The stage that begins the chain.
+    pub fn first_stage(self) -> Stage {
+        match self {
+            Self::Test => Stage::Test,
+            Self::Image => Stage::Build,
+            Self::Rollout => Stage::Deploy,
+        }
+    }
+}
+
+/// The stage that follows in the same chain.
+pub fn next_in_chain(stage: Stage) -> Option<Stage> {
+    match stage {
+        Stage::Build => Some(Stage::Publish),
+        Stage::Deploy => Some(Stage::Verify),
+        Stage::Test | Stage::Publish | Stage::Verify => None,
+    }
+}
+
+/// The stage that comes before in the same chain.
+pub fn previous_in_chain(stage: Stage) -> Option<Stage> {
+    Stage::ALL.into_iter().find(|earlier| next_in_chain(*earlier) == Some(stage))
+}
+
+/// Where a run is delivered to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The environment of the operator's file.
+    pub environment: EnvironmentName,
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// The run's number in that environment: the higher one wins.
+    pub fence: u64,
+}
+
+/// The intent to go on after a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Who closed the phase before and therefore goes on; none means plan.
+    pub by: Option<TaskId>,
+    /// What is to be done.
+    pub what: Onset,
+}
+
+/// What an opening opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Onset {
+    /// Wake the first task of each chain of this phase.
+    Phase(PhaseKind),
+    /// Free what is held and end the run.
+    Finish(RunOutcome),
+}
+
+impl Run {
+    /// Whether the phase's first tasks may begin: the run is active and every phase before has passed.
+    pub fn is_open(&self, kind: PhaseKind) -> bool {
+        self.state == RunState::Active
+            && self.phases.iter().take_while(|phase| phase.kind < kind).all(|phase| phase.complete() && phase.failed == 0)
+    }
+
+    /// The head after `task` ended with `verdict`, or none when the chain goes on and the head is untouched.
+    pub fn concluded(&self, task: &Task, verdict: &Verdict, now: Timestamp) -> Option<Self> {
+        let passed = verdict.outcome == crate::task::Outcome::Passed;
+        if passed && next_in_chain(task.id.stage).is_some() {
+            return None;
+        }
+        let mut head = self.clone();
+        let kind = PhaseKind::of(task.id.stage);
+        let phase = head.phases.iter_mut().find(|phase| phase.kind == kind)?;
+        if passed {
+            phase.passed += 1;
+        } else {
+            phase.failed += 1;
+        }
+        let (complete, failed) = (phase.complete(), phase.failed > 0);
+        if complete {
+            let following = head.phases.iter().find(|phase| phase.kind > kind).map(|phase| phase.kind);
+            let what = match (failed, following) {
+                (true, _) if verdict.outcome == crate::task::Outcome::Superseded => Onset::Finish(RunOutcome::Superseded),
+                (true, _) => Onset::Finish(RunOutcome::Failed),
+                (false, Some(next)) => Onset::Phase(next),
+                (false, None) => Onset::Finish(RunOutcome::Passed),
+            };
+            head.opening = Some(Opening { by: Some(task.id.clone()), what });
+        }
+        Some(head.written(now))
+    }
+
+    /// The head once its opening is done.
+    #[must_use]
+    pub fn opened(&self, now: Timestamp) -> Self {
+        let mut head = self.clone();
+        if let Some(Opening { what: Onset::Finish(outcome), .. }) = head.opening.take() {
+            head.state = RunState::Finished(outcome);
+            head.finished = Some(now);
+        }
+        head.written(now)
+    }
+
+    /// The head once its end has been told to everybody: sweep need not look again.
+    #[must_use]
+    pub fn told(&self) -> Self {
+        Self { due: None, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The head after sweep has woken its tasks.
+    #[must_use]
+    pub fn swept(&self, now: Timestamp) -> Self {
+        self.clone().written(now)
+    }
+
+    /// Whether nothing more will happen to its tasks.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state, RunState::Finished(_))
+    }
+
+    /// The task that comes next in the chain of `task`.
+    pub fn successor(&self, task: &TaskId) -> Option<TaskId> {
+        next_in_chain(task.stage).map(|stage| TaskId { stage, ..task.clone() })
+    }
+
+    fn written(mut self, now: Timestamp) -> Self {
+        self.version += 1;
+        self.due = Some(now.after(SILENCE));
+        self
+    }
+}

@@ -1,0 +1,271 @@
+//! A task: one stage of one run for one subject; the unit of work, retry and re-run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptId, Digest, RunId, TaskId};
+use crate::report::TestReport;
+use crate::spec::{ChecksSpec, IntegrationSpec, ServiceSpec};
+use crate::time::Timestamp;
+
+/// One stage of one run for one subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// Stage, subject and environment.
+    pub id: TaskId,
+    /// From 1; a re-run counts on.
+    pub attempt: u32,
+    /// Grows by one with every write: the condition of each.
+    pub version: u64,
+    /// What is intended or known.
+    pub state: State,
+    /// The one timer it may have.
+    pub timer: Timer,
+    /// Failures of the machinery since the last success; at [`crate::next::MOST_FAILURES`] the task is stuck.
+    pub failures: u32,
+    /// What to do.
+    pub spec: TaskSpec,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When its verdict fell.
+    pub finished: Option<Timestamp>,
+}
+
+/// A state names an intent until its result is recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its phase is not open yet, or nobody has come.
+    Pending,
+    /// The stage's effect is intended; it may or may not have happened.
+    Starting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The effect has happened; its handle is known.
+    Running {
+        /// A build's id, or a word where none is needed.
+        handle: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The verdict fell and is counted; who comes next is to be woken.
+    PassingOn {
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// Nothing more to do.
+    Done {
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// The machinery failed too often; a person must act.
+    Stuck {
+        /// The last failure's words.
+        reason: String,
+        /// Whether people have been told.
+        told: bool,
+    },
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Passed or not.
+    pub outcome: Outcome,
+    /// One sentence for people.
+    pub summary: String,
+    /// What the stage made or found.
+    pub output: Output,
+}
+
+impl Verdict {
+    /// A verdict that lets the chain go on.
+    pub fn passed(summary: impl Into<String>, output: Output) -> Self {
+        Self { outcome: Outcome::Passed, summary: summary.into(), output }
+    }
+
+    /// A verdict that ends the chain.
+    pub fn failed(summary: impl Into<String>, output: Output) -> Self {
+        Self { outcome: Outcome::Failed, summary: summary.into(), output }
+    }
+}
+
+/// Passed or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The chain goes on.
+    Passed,
+    /// The chain ends.
+    Failed,
+    /// A newer release was there first; the chain ends.
+    Superseded,
+}
+
+/// What a stage made or found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Nothing to keep.
+    #[default]
+    None,
+    /// test: the judged report.
+    Report {
+        /// The report.
+        report: TestReport,
+        /// Where the whole log can be read.
+        log: Option<String>,
+    },
+    /// build, publish: the image.
+    Image {
+        /// Where and which.
+        image: PinnedImage,
+        /// Where the whole log can be read.
+        log: Option<String>,
+    },
+    /// build: no image came of it.
+    Log {
+        /// The last lines.
+        tail: Vec<String>,
+        /// Where the whole log can be read.
+        log: Option<String>,
+    },
+    /// deploy: what was applied.
+    Release(Applied),
+    /// verify: what was seen, one line each.
+    Evidence(Vec<String>),
+}
+
+/// An image that cannot change any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedImage {
+    /// The repository's address: `<registry>/<name>`.
+    pub repository: String,
+    /// The manifest's digest.
+    pub digest: Digest,
+}
+
+impl std::fmt::Display for PinnedImage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}@{}", self.repository, self.digest)
+    }
+}
+
+/// What deploy applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// SHA-256 of the rendered manifests, hexadecimal; they lie in S3 under it.
+    pub manifests: String,
+    /// The objects, in the order of their application.
+    pub objects: Vec<ObjectName>,
+}
+
+/// A Kubernetes object's address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectName {
+    /// Such as `apps/v1`.
+    pub api_version: String,
+    /// Such as `Deployment`.
+    pub kind: String,
+    /// The namespace it lies in.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A delayed message under a number: one with an older number arms nothing, so that duplicates never multiply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Grows by one with every arming.
+    pub number: u32,
+    /// When its message should come.
+    pub due: Option<Timestamp>,
+}
+
+/// What a task does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskSpec {
+    /// A service or component.
+    Service(ServiceSpec),
+    /// The repository-wide checks.
+    Checks(ChecksSpec),
+    /// The integration tests.
+    Integration(IntegrationSpec),
+}
+
+impl TaskSpec {
+    /// The service, where the task is about one.
+    pub fn service(&self) -> Option<&ServiceSpec> {
+        match self {
+            Self::Service(service) => Some(service),
+            Self::Checks(_) | Self::Integration(_) => None,
+        }
+    }
+}
+
+impl Task {
+    /// A task that nobody has begun.
+    pub fn new(run: RunId, id: TaskId, spec: TaskSpec) -> Self {
+        Self {
+            run,
+            id,
+            attempt: 1,
+            version: 1,
+            state: State::Pending,
+            timer: Timer::default(),
+            failures: 0,
+            spec,
+            started: None,
+            finished: None,
+        }
+    }
+
+    /// The attempt under way: what builds carry.
+    pub fn attempt_id(&self) -> AttemptId {
+        AttemptId { run: self.run.clone(), task: self.id.clone(), attempt: self.attempt }
+    }
+
+    /// The verdict, once it fell.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match &self.state {
+            State::PassingOn { verdict } | State::Done { verdict } => Some(verdict),
+            State::Pending | State::Starting { .. } | State::Running { .. } | State::Stuck { .. } => None,
+        }
+    }
+
+    /// Whether a wake could still change something.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Done { .. } | State::Stuck { told: true, .. })
+    }
+
+    /// The task in another state, one version on.
+    #[must_use]
+    pub fn in_state(&self, state: State, now: Timestamp) -> Self {
+        let mut task = self.clone();
+        task.version += 1;
+        match &state {
+            State::Starting { .. } => task.started = task.started.or(Some(now)),
+            State::PassingOn { .. } => task.finished = Some(now),
+            State::Running { .. } => task.failures = 0,
+            State::Pending | State::Done { .. } | State::Stuck { .. } => {}
+        }
+        task.state = state;
+        task
+    }
+
+    /// The task with its timer armed for `due`, one version on.
+    #[must_use]
+    pub fn armed(&self, due: Timestamp) -> Self {
+        let timer = Timer { number: self.timer.number + 1, due: Some(due) };
+        Self { timer, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The task with one failure more, one version on.
+    #[must_use]
+    pub fn failed_once(&self) -> Self {
+        Self { failures: self.failures + 1, version: self.version + 1, ..self.clone() }
+    }
+}
