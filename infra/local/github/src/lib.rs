@@ -1,1 +1,137 @@
 //! A stand-in for GitHub: git over smart HTTP, the REST routes used, signed webhooks.
+//!
+//! It speaks GitHub's own protocols and keeps GitHub's own rules, so that neither git nor the pipeline
+//! knows. Commits are real and lie in bare repositories on disk; everything else lives in memory.
+//! It serves the API at the root, as `api.github.com` does, and git at `/<owner>/<repo>.git`.
+
+mod access;
+mod admin;
+mod answer;
+mod check_rules;
+mod checks;
+mod comments;
+mod commits;
+mod contents;
+mod deliveries;
+mod deployments;
+mod git;
+mod history;
+mod installation_tokens;
+mod jwt;
+mod options;
+mod page;
+mod pull_updates;
+mod pulls;
+mod push;
+mod rate;
+mod repositories;
+mod smart_http;
+mod state;
+mod statuses;
+mod webhook;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::serve::ListenerExt as _;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+pub use options::{Installation, NewRepository, Options};
+
+/// A running stand-in; clones are the same one.
+#[derive(Clone)]
+pub struct GitHub {
+    app: Arc<state::App>,
+}
+
+impl GitHub {
+    /// Prepares the state folder and the repositories.
+    ///
+    /// # Errors
+    /// When the App's public key cannot be read or a repository cannot be created.
+    pub async fn open(options: Options) -> Result<Self> {
+        Ok(Self { app: state::App::open(options).await? })
+    }
+
+    /// Serves until `shutdown` is done; requests under way are answered first.
+    ///
+    /// # Errors
+    /// When the listener is not on the loopback interface, or fails.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<()> {
+        let address = listener.local_addr().context("read the listener's address")?;
+        ensure!(address.ip().is_loopback(), "the GitHub stand-in serves on loopback only, not on {address}");
+        self.app.set_base_url(format!("http://{address}"));
+        // A client's small packets must not wait for each other.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
+        });
+        axum::serve(listener, router(Arc::clone(&self.app)))
+            .with_graceful_shutdown(shutdown)
+            .await
+            .context("serve the GitHub stand-in")
+    }
+
+    /// Sets where webhooks go and what they are signed with, from the next event on.
+    pub fn set_webhook(&self, url: impl Into<String>, secret: impl Into<String>) {
+        self.app.data().target = webhook::Target { url: Some(url.into()), secret: secret.into() };
+    }
+
+    /// Creates a repository, or a fork of one.
+    ///
+    /// # Errors
+    /// When the name is taken or not allowed, or git fails.
+    pub async fn create_repository(&self, repository: NewRepository) -> Result<()> {
+        self.app.create_repository(repository).await.map(drop)
+    }
+
+    /// Everything it remembers (repositories with check runs, comments, pull requests, deployments;
+    /// deliveries), as `GET /_local/state` answers it.
+    pub fn snapshot(&self) -> Value {
+        admin::snapshot(&self.app)
+    }
+}
+
+/// Opens a stand-in and serves it; [`GitHub`] is for those who talk to it meanwhile.
+///
+/// # Errors
+/// As [`GitHub::open`] and [`GitHub::serve`].
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    GitHub::open(options).await?.serve(listener, shutdown).await
+}
+
+fn router(app: Arc<state::App>) -> Router {
+    let rest = Router::new()
+        .merge(installation_tokens::routes())
+        .merge(deliveries::routes())
+        .merge(repositories::routes())
+        .merge(contents::routes())
+        .merge(commits::routes())
+        .merge(pulls::routes())
+        .merge(checks::routes())
+        .merge(comments::routes())
+        .merge(statuses::routes())
+        .merge(deployments::routes())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), rate::surround));
+    Router::new()
+        .merge(rest)
+        .merge(repositories::downloads())
+        .merge(admin::routes())
+        .merge(page::routes())
+        .fallback(smart_http::handle)
+        .layer(DefaultBodyLimit::max(26 * 1024 * 1024))
+        .with_state(app)
+}

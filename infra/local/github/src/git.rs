@@ -1,0 +1,174 @@
+//! The git command, run in one bare repository.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+
+/// What git and GitHub write where a ref does not exist.
+pub(crate) const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
+
+/// Branches and tags with the objects they name.
+pub(crate) type Refs = BTreeMap<String, String>;
+
+/// A bare repository on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Git {
+    directory: PathBuf,
+}
+
+impl Git {
+    pub(crate) fn at(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    /// Creates the repository, or leaves an existing one as it is.
+    pub(crate) async fn create(&self, default_branch: &str) -> Result<()> {
+        if self.directory.join("HEAD").exists() {
+            return Ok(());
+        }
+        tokio::fs::create_dir_all(&self.directory).await.context("create the repository's folder")?;
+        self.text(&["init", "--quiet", "--bare", "--template=", &format!("--initial-branch={default_branch}")])
+            .await?;
+        // GitHub shows pull requests' refs to everybody and lets nobody push them.
+        let settings = [
+            ("http.receivepack", "true"),
+            ("receive.hideRefs", "refs/pull"),
+            ("transfer.hideRefs", "refs/network"),
+            ("uploadpack.allowAnySHA1InWant", "true"),
+            ("uploadpack.allowFilter", "true"),
+            ("gc.auto", "0"),
+            ("receive.autogc", "false"),
+        ];
+        for (name, value) in settings {
+            self.text(&["config", "--add", name, value]).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn refs(&self) -> Result<Refs> {
+        let listing =
+            self.text(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"]).await?;
+        let pairs = listing.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs.map(|(object, name)| (name.to_owned(), object.to_owned())).collect())
+    }
+
+    /// The commit that a branch, tag, full ref or (abbreviated) SHA names, in GitHub's order.
+    pub(crate) async fn commit(&self, name: &str) -> Result<Option<String>> {
+        let forbidden = ["..", "@{", ":", "^", "~", "\\", " ", "?", "*", "["];
+        if name.is_empty() || name.starts_with('-') || forbidden.iter().any(|part| name.contains(part)) {
+            return Ok(None);
+        }
+        let mut candidates = vec![format!("refs/heads/{name}"), format!("refs/tags/{name}"), format!("refs/{name}")];
+        if name == "HEAD" || name.starts_with("refs/") || is_sha(name) {
+            candidates.push(name.to_owned());
+        }
+        for candidate in candidates {
+            let peeled = format!("{candidate}^{{commit}}");
+            if let Some(sha) = self.verify(&peeled).await? {
+                return Ok(Some(sha));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object a full ref names, not peeled.
+    pub(crate) async fn object(&self, reference: &str) -> Result<Option<String>> {
+        if !reference.starts_with("refs/") || reference.contains("..") || reference.contains(['^', '~', ':', '@']) {
+            return Ok(None);
+        }
+        self.verify(reference).await
+    }
+
+    pub(crate) async fn is_ancestor(&self, older: &str, newer: &str) -> Result<bool> {
+        let output = self.run(&["merge-base", "--is-ancestor", older, newer]).await?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => bail!("git merge-base failed: {}", lossy(&output.stderr)),
+        }
+    }
+
+    pub(crate) async fn merge_base(&self, one: &str, other: &str) -> Result<Option<String>> {
+        let output = self.run(&["merge-base", one, other]).await?;
+        match output.status.code() {
+            Some(0) => Ok(Some(lossy(&output.stdout).trim().to_owned())),
+            Some(1) => Ok(None),
+            _ => bail!("git merge-base failed: {}", lossy(&output.stderr)),
+        }
+    }
+
+    /// How many commits only `base` has and only `head` has.
+    pub(crate) async fn distance(&self, base: &str, head: &str) -> Result<(u64, u64)> {
+        let text = self.text(&["rev-list", "--left-right", "--count", &format!("{base}...{head}")]).await?;
+        let mut numbers = text.split_whitespace().map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(behind)), Some(Ok(ahead))) => Ok((behind, ahead)),
+            _ => bail!("git rev-list --count said {text:?}"),
+        }
+    }
+
+    /// Brings a ref of another repository of the same network into this one, under a ref of its own.
+    pub(crate) async fn fetch(&self, from: &Path, reference: &str, into: &str) -> Result<()> {
+        let source = from.to_string_lossy().into_owned();
+        self.text(&["fetch", "--quiet", "--no-tags", &source, &format!("+{reference}:{into}")]).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn set_ref(&self, reference: &str, sha: &str) -> Result<()> {
+        self.text(&["update-ref", reference, sha]).await.map(drop)
+    }
+
+    /// Standard output of a git command that must succeed.
+    pub(crate) async fn bytes(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let output = self.run(arguments).await?;
+        if !output.status.success() {
+            let command = arguments.first().copied().unwrap_or_default();
+            bail!("git {command} failed: {}", lossy(&output.stderr));
+        }
+        Ok(output.stdout)
+    }
+
+    /// As [`Git::bytes`], as text.
+    pub(crate) async fn text(&self, arguments: &[&str]) -> Result<String> {
+        Ok(lossy(&self.bytes(arguments).await?))
+    }
+
+    /// A git command on this repository, free of the caller's own git environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("git");
+        command.env_clear();
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"));
+        command.env("HOME", &self.directory).env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C.UTF-8");
+        command.current_dir(&self.directory).kill_on_drop(true);
+        command
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    async fn verify(&self, name: &str) -> Result<Option<String>> {
+        let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]).await?;
+        let sha = lossy(&output.stdout).trim().to_owned();
+        Ok((output.status.success() && !sha.is_empty()).then_some(sha))
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = self.command();
+        command.args(["-c", "core.quotePath=false"]).args(arguments).stdin(Stdio::null());
+        command.output().await.context("run git")
+    }
+}
+
+/// Whether a text can be a commit's name: seven to forty hexadecimal digits.
+pub(crate) fn is_sha(text: &str) -> bool {
+    (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The text of bytes that are nearly always UTF-8.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
