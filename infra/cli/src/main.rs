@@ -1,3 +1,41 @@
-//! The `slipway` command.
+//! The slipway command.
 
-fn main() {}
+mod local_cloud;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// From a GitHub push to a verified release on Kubernetes.
+#[derive(Parser)]
+#[command(name = "slipway", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole pipeline on one machine.
+    #[command(subcommand)]
+    Local(local_cloud::Command),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Arguments::parse().command {
+        Command::Local(command) => local_cloud::run(command).await,
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,25 @@
 //! The one-machine cloud: MiniStack and the stand-ins for what it lacks.
+//!
+//! [`Cloud::up`] starts everything on loopback and deploys the very template that goes to AWS; [`Cloud::down`]
+//! leaves nothing behind, and [`down`] does the same for a cloud that another process holds or left.
+
+mod aws;
+mod cloud;
+mod functions;
+mod leftovers;
+mod options;
+mod ports;
+mod processes;
+mod record;
+mod settle;
+pub mod slack;
+mod stack;
+
+pub use aws::Aws;
+pub use cloud::Cloud;
+pub use leftovers::down;
+pub use options::{Options, workspace};
+pub use ports::Ports;
+pub use processes::Process;
+pub use record::{Credentials, Record};
+pub use stack::Outputs;

@@ -1,0 +1,140 @@
+//! `slipway local`: the one-machine cloud, brought up, shown and taken down.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use local::{Cloud, Options, Record};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::output;
+
+/// The exit code of `status` where no cloud runs.
+const NOT_RUNNING: u8 = 3;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start a cloud and hold it until Ctrl-C.
+    Up(Up),
+    /// End a cloud, also one that was killed, and leave nothing behind.
+    Down(Which),
+    /// Show where everything is.
+    Status(Which),
+}
+
+#[derive(Args)]
+pub(crate) struct Which {
+    /// The cloud's name; clouds of different names run side by side.
+    #[arg(long, default_value = "slipway", value_parser = name)]
+    name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    which: Which,
+    /// The first of five ports on 127.0.0.1; 0 takes free ones.
+    #[arg(long, default_value_t = 4570)]
+    port: u16,
+    /// Deploy to the current context of this kubeconfig (default: the one that KUBECONFIG names) instead of the
+    /// small cluster of the cloud's own.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The folder of the compiled functions.
+    #[arg(long, value_name = "FOLDER")]
+    functions: Option<PathBuf>,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(arguments) => up(arguments).await,
+        Command::Down(which) => down(&which).await,
+        Command::Status(which) => status(&which),
+    }
+}
+
+async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
+    let mut options = Options::new(&local::workspace(), &arguments.which.name);
+    options.base_port = arguments.port;
+    let from_environment = || std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    options.kubeconfig = arguments.kubeconfig.or_else(from_environment);
+    if let Some(folder) = arguments.functions {
+        options.functions_dir = folder;
+    }
+    if let Some(filter) = std::env::var_os("RUST_LOG") {
+        options.variables.push(("RUST_LOG".into(), filter));
+    }
+    // Listened to from the start: a Ctrl-C while the cloud comes up must clean up too.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let state_dir = options.state_dir.clone();
+    let cloud = tokio::select! {
+        cloud = Cloud::up(options, &output::progress) => cloud?,
+        _ = interrupt.recv() => return give_up(&state_dir).await,
+        _ = terminate.recv() => return give_up(&state_dir).await,
+    };
+    show(cloud.record());
+    output::progress("Ctrl-C ends it");
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    output::progress("ending the cloud");
+    cloud.down().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Clears away a cloud that was interrupted while it came up.
+async fn give_up(state_dir: &Path) -> anyhow::Result<ExitCode> {
+    Cloud::abandon(state_dir, &output::progress).await?;
+    Ok(ExitCode::FAILURE)
+}
+
+async fn down(which: &Which) -> anyhow::Result<ExitCode> {
+    let state_dir = Options::new(&local::workspace(), &which.name).state_dir;
+    let done = local::down(&state_dir, &output::progress).await?;
+    let name = &which.name;
+    output::line(&if done { format!("the cloud `{name}` is gone") } else { format!("no cloud `{name}` was up") });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(which: &Which) -> anyhow::Result<ExitCode> {
+    let state_dir = Options::new(&local::workspace(), &which.name).state_dir;
+    let record = Record::read(&state_dir)?;
+    match record.filter(Record::is_running) {
+        Some(record) => {
+            show(&record);
+            Ok(ExitCode::SUCCESS)
+        }
+        None => {
+            let name = &which.name;
+            output::line(&format!("no cloud `{name}` is up; `slipway local up --name {name}` starts one"));
+            Ok(ExitCode::from(NOT_RUNNING))
+        }
+    }
+}
+
+fn show(record: &Record) {
+    let credentials = &record.credentials;
+    output::entry("cloud", &format!("{} (process {})", record.name, record.process.id));
+    output::entry("AWS", &record.aws_url());
+    output::entry("CodeBuild", &record.builds_url());
+    output::entry("GitHub", &record.github_url());
+    output::entry("Slack", &record.slack_url());
+    output::entry("mail", &format!("{}/_ministack/ses/messages", record.aws_url()));
+    if let Some(webhook_url) = &record.webhook_url {
+        output::entry("webhook", webhook_url);
+    }
+    if let Some(kubeconfig) = &record.kubeconfig {
+        output::entry("kubeconfig", &kubeconfig.display().to_string());
+    }
+    output::entry("push as", &format!("x:{}", credentials.github_token));
+}
+
+/// A name becomes part of labels, queues and paths.
+fn name(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 20
+        && text.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+    if fits { Ok(text.to_owned()) } else { Err("up to 20 lower-case letters, digits and hyphens".to_owned()) }
+}

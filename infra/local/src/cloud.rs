@@ -1,0 +1,241 @@
+//! One cloud: brought up step by step, held while it runs, taken down without a trace.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use local_engine::{Engine, Progress};
+use local_ministack::{CREDENTIAL, MiniStack, REGION, Settings};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::aws::Aws;
+use crate::leftovers::{self, engine_dir, engine_guard};
+use crate::options::Options;
+use crate::ports::{self, Listeners, url};
+use crate::processes::Process;
+use crate::record::{Credentials, Record};
+use crate::settle::{self, AppKey, output};
+use crate::{functions, slack, stack};
+
+/// The sender of mails, verified in the local SES.
+const MAIL_SENDER: &str = "slipway@example.com";
+/// How long requests in flight may take when the cloud ends.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running cloud; it ends with [`Cloud::down`]. Dropped, it takes its processes with it, and containers are
+/// left for the next start to remove.
+#[derive(Debug)]
+pub struct Cloud {
+    options: Options,
+    record: Record,
+    engine: Engine,
+    ministack: MiniStack,
+    services: TaskTracker,
+    shutdown: DropGuard,
+}
+
+impl Cloud {
+    /// Brings a cloud up, ready for `git push`.
+    ///
+    /// # Errors
+    /// One sentence that tells what to do; nothing keeps running.
+    pub async fn up(options: Options, progress: Progress<'_>) -> anyhow::Result<Self> {
+        let mut record = claim(&options, progress).await?;
+        match Self::start(options.clone(), &mut record, progress).await {
+            Ok(cloud) => Ok(cloud),
+            Err(error) => {
+                match leftovers::clear(&options.state_dir, &record, &local_engine::no_progress).await {
+                    Ok(()) => Err(error),
+                    Err(second) => Err(error.context(format!("and what had started does not end: {second:#}"))),
+                }
+            }
+        }
+    }
+
+    /// Ends what a dropped [`Cloud::up`] of this process had started.
+    ///
+    /// # Errors
+    /// When something cannot be ended or removed.
+    pub async fn abandon(state_dir: &Path, progress: Progress<'_>) -> anyhow::Result<()> {
+        match Record::read(state_dir)? {
+            Some(record) if record.process == Process::own()? => {
+                leftovers::clear(state_dir, &record, progress).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn start(options: Options, record: &mut Record, progress: Progress<'_>) -> anyhow::Result<Self> {
+        let (listeners, ports) = ports::bind(options.base_port).await?;
+        record.ports = ports;
+        let engine = find_engine(&options, progress).await?;
+        record.engine_host = engine.host().map(str::to_owned);
+        record.write(&options.state_dir)?;
+
+        progress("starting the local AWS");
+        let ministack = start_ministack(&options, record).await?;
+        record.ports.aws = ministack.port();
+        record.ministack = Process::running(ministack.process_id());
+        record.write(&options.state_dir)?;
+
+        progress("starting GitHub, CodeBuild, the cluster and Slack");
+        let shutdown = CancellationToken::new();
+        let services = TaskTracker::new();
+        let app_key = settle::app_key(&options.state_dir).await?;
+        serve(&services, listeners, record, &shutdown);
+
+        progress("deploying template.yaml through CloudFormation");
+        let cloud = Self { options, record: record.clone(), engine, ministack, services, shutdown: shutdown.drop_guard() };
+        let cloud = cloud.deployed().await?;
+        progress("filling secrets and the operator's file");
+        let cloud = cloud.settled(&app_key).await?;
+        progress("the cloud is up");
+        Ok(cloud)
+    }
+
+    /// Deploys the template again: what was built since runs from now on.
+    ///
+    /// # Errors
+    /// When CloudFormation refuses it.
+    pub async fn redeploy(self) -> anyhow::Result<Self> {
+        self.deployed().await
+    }
+
+    async fn deployed(mut self) -> anyhow::Result<Self> {
+        let path = &self.options.template;
+        let template = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let packages =
+            functions::package_all(&template, &self.options.functions_dir, &self.options.state_dir)?;
+        let parameters = [
+            ("Architecture", architecture().to_owned()),
+            ("GitHubApiUrl", self.record.github_url()),
+            ("SlackApiUrl", format!("{}/api", self.record.slack_url())),
+            ("MailSender", MAIL_SENDER.to_owned()),
+        ];
+        let name = &self.options.name;
+        self.record.outputs = stack::deploy(&self.aws(), name, &template, packages, &parameters).await?;
+        let api = output(&self.record.outputs, "ApiId")?;
+        self.record.webhook_url =
+            Some(format!("{}/_aws/execute-api/{api}/$default/webhook", self.ministack.endpoint()));
+        self.record.write(&self.options.state_dir)?;
+        Ok(self)
+    }
+
+    async fn settled(mut self, app_key: &AppKey) -> anyhow::Result<Self> {
+        let (aws, outputs) = (self.aws(), &self.record.outputs);
+        settle::enable_time_to_live(&aws, outputs).await?;
+        let github = serde_json::json!({ "app_id": settle::APP_ID, "private_key": app_key.private });
+        settle::fill_secret(&aws, outputs, "GitHubSecretId", &github.to_string()).await?;
+        let slack = serde_json::json!({ "token": self.record.credentials.slack_token });
+        settle::fill_secret(&aws, outputs, "SlackSecretId", &slack.to_string()).await?;
+        settle::verify_sender(&aws, MAIL_SENDER).await?;
+        let path = &self.options.operator_file;
+        let file = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        settle::upload_operator_file(&aws, outputs, file).await?;
+        self.record.credentials.webhook_secret = settle::webhook_secret(&aws, outputs).await?;
+        self.record.write(&self.options.state_dir)?;
+        Ok(self)
+    }
+
+    /// Where everything is and how to authenticate.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// A client of the local AWS.
+    pub fn aws(&self) -> Aws {
+        Aws::at(self.ministack.endpoint())
+    }
+
+    /// The Docker engine of its builds and pods.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Ends it: no process, container, network or port stays.
+    ///
+    /// # Errors
+    /// When a container or the private engine cannot be removed.
+    pub async fn down(self) -> anyhow::Result<()> {
+        let Self { options, engine, ministack, services, shutdown, .. } = self;
+        drop(shutdown);
+        services.close();
+        if tokio::time::timeout(DRAIN_LIMIT, services.wait()).await.is_err() {
+            tracing::warn!("requests in flight are cut off");
+        }
+        tokio::task::spawn_blocking(move || drop(ministack)).await?;
+        engine.remove_labelled(&options.label()).await?;
+        leftovers::release_engine(&options.state_dir, &engine).await?;
+        leftovers::forget(&options.state_dir);
+        Ok(())
+    }
+}
+
+/// Makes the folder this cloud's own, after clearing away what a killed one left in it.
+async fn claim(options: &Options, progress: Progress<'_>) -> anyhow::Result<Record> {
+    let state_dir = &options.state_dir;
+    fs::create_dir_all(state_dir).with_context(|| format!("making {}", state_dir.display()))?;
+    if let Some(record) = Record::read(state_dir)? {
+        if record.is_running() {
+            bail!(
+                "the cloud `{}` already runs (process {}): `slipway local down --name {}` ends it",
+                record.name,
+                record.process.id,
+                record.name
+            );
+        }
+        leftovers::clear(state_dir, &record, progress).await?;
+    }
+    let record = Record {
+        name: options.name.clone(),
+        process: Process::own()?,
+        ministack: None,
+        ports: ports::Ports::default(),
+        engine_host: None,
+        kubeconfig: options.kubeconfig.clone(),
+        webhook_url: None,
+        outputs: stack::Outputs::new(),
+        credentials: Credentials {
+            aws_region: REGION.to_owned(),
+            aws_access_key_id: CREDENTIAL.to_owned(),
+            aws_secret_access_key: CREDENTIAL.to_owned(),
+            github_token: "local-developer".to_owned(),
+            slack_token: "xoxb-local".to_owned(),
+            webhook_secret: String::new(),
+        },
+    };
+    record.write(state_dir)?;
+    Ok(record)
+}
+
+async fn find_engine(options: &Options, progress: Progress<'_>) -> anyhow::Result<Engine> {
+    if let Some(engine) = &options.engine {
+        return Ok(engine.clone());
+    }
+    let state_dir = options.state_dir.clone();
+    let _guard = tokio::task::spawn_blocking(move || engine_guard(&state_dir)).await??;
+    Engine::find_or_start(engine_dir(&options.state_dir), progress).await
+}
+
+async fn start_ministack(options: &Options, record: &Record) -> anyhow::Result<MiniStack> {
+    let mut environment = options.variables.clone();
+    environment.push(("AWS_ENDPOINT_URL_CODEBUILD".into(), record.builds_url().into()));
+    let settings = Settings { port: record.ports.aws, environment };
+    let state_dir = options.state_dir.clone();
+    let start = move || local_ministack::start_with(&state_dir, &settings);
+    Ok(tokio::task::spawn_blocking(start).await??)
+}
+
+fn serve(services: &TaskTracker, listeners: Listeners, record: &Record, shutdown: &CancellationToken) {
+    let token = record.credentials.slack_token.clone();
+    let stop = shutdown.clone();
+    services.spawn(async move { slack::serve(listeners.slack, &token, stop).await });
+    drop((listeners.builds, listeners.github, listeners.cluster, url(0)));
+}
+
+/// The name that Lambda gives this machine's architecture.
+fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}
