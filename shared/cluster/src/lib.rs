@@ -1,1 +1,56 @@
 //! Kubernetes: apply, rollout, evidence and probes.
+//!
+//! Everything goes through the API server with the rights of one kubeconfig; nothing of kube leaves this crate.
+
+mod apply;
+mod client;
+mod evidence;
+mod fault;
+mod kinds;
+mod probe;
+mod refusal;
+mod rollout;
+mod scene;
+mod workload;
+
+use std::time::Duration;
+
+use domain::ports::{self, Answer, Application, Fault, ProbeAnswer, Rollout};
+use domain::task::ObjectName;
+use kube::Client;
+
+pub use crate::kinds::is_workload;
+
+/// The name under which Slipway owns the fields that it applies.
+pub const FIELD_MANAGER: &str = "slipway";
+
+/// A cluster, reached with one kubeconfig. Cheap to keep between invocations: connections and discovery are reused.
+pub struct Cluster {
+    client: Client,
+    kinds: kinds::Kinds,
+}
+
+impl Cluster {
+    /// Reads the kubeconfig's current context. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, or needs a program or a file beside it.
+    #[expect(clippy::unused_async, reason = "kube's client starts a task, so this must run inside a runtime")]
+    pub async fn from_kubeconfig(text: &str) -> Result<Self, Fault> {
+        Ok(Self { client: client::from_kubeconfig(text)?, kinds: kinds::Kinds::default() })
+    }
+}
+
+impl ports::Cluster for Cluster {
+    async fn apply(&self, objects: &[serde_json::Value]) -> Answer<Application> {
+        apply::apply(&self.client, &self.kinds, objects).await
+    }
+
+    async fn rollout(&self, workload: &ObjectName, patience: Duration) -> Answer<Rollout> {
+        rollout::follow(&self.client, workload, patience).await
+    }
+
+    async fn probe(&self, namespace: &str, service: &str, port: u16, path: &str) -> Answer<ProbeAnswer> {
+        probe::get(&self.client, namespace, service, port, path).await
+    }
+}

@@ -1,0 +1,85 @@
+//! Server-side apply of a set of objects, in an order that works.
+
+use domain::ports::Fault;
+use domain::ports::{Answer, Application};
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::Value;
+
+use crate::FIELD_MANAGER;
+use crate::fault::ask;
+use crate::kinds::{Kinds, Tier, tier};
+use crate::refusal;
+
+/// Each slot is a connection of its own.
+const IN_PARALLEL: usize = 8;
+
+/// Applies tier after tier; a tier with refused objects is the last one.
+pub(crate) async fn apply(client: &Client, kinds: &Kinds, objects: &[Value]) -> Answer<Application> {
+    for current in [Tier::Ground, Tier::Configuration, Tier::Services, Tier::Workloads] {
+        let mut calls = Vec::new();
+        for object in objects {
+            if tier(text(object, "/kind")) == current {
+                calls.push(apply_one(client, kinds, object));
+            }
+        }
+        let refusals: Vec<String> = futures::stream::iter(calls)
+            .buffer_unordered(IN_PARALLEL)
+            .try_filter_map(|outcome| async { Ok(outcome) })
+            .try_collect()
+            .await?;
+        if !refusals.is_empty() {
+            return Ok(Application::Refused(refusals.join("; ")));
+        }
+    }
+    Ok(Application::Done)
+}
+
+/// Answers the sentence of a refusal, or none when the object is applied.
+async fn apply_one(client: &Client, kinds: &Kinds, object: &Value) -> Result<Option<String>, Fault> {
+    let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
+    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+    let label = if namespace.is_empty() {
+        format!("{kind} `{name}`")
+    } else {
+        format!("{kind} `{namespace}/{name}`")
+    };
+    if api_version.is_empty() || kind.is_empty() || name.is_empty() {
+        return Ok(Some(format!("{label} lacks `apiVersion`, `kind` or `metadata.name`")));
+    }
+    let found = kinds.find(client, api_version, kind).await;
+    let Some(known) =
+        found.map_err(|failure| failure.fault(&format!("could not ask for the kinds of `{api_version}`")))?
+    else {
+        return Ok(Some(format!("{label}: the cluster does not serve `{kind}` in `{api_version}`")));
+    };
+    let api: Api<DynamicObject> = match (known.namespaced, namespace) {
+        (true, "") => return Ok(Some(format!("{label} lacks `metadata.namespace`"))),
+        (true, namespace) => Api::namespaced_with(client.clone(), namespace, &known.resource),
+        (false, _) => Api::all_with(client.clone(), &known.resource),
+    };
+    let intent = Patch::Apply(without_bookkeeping(object));
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    match ask(|| api.patch(name, &parameters, &intent)).await {
+        Ok(_) => Ok(None),
+        Err(failure) => match refusal::sentence(&label, &failure) {
+            Some(sentence) => Ok(Some(sentence)),
+            None => Err(failure.fault(&format!("could not apply {label}"))),
+        },
+    }
+}
+
+/// An object read from a cluster carries its history, which an apply may not.
+fn without_bookkeeping(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        metadata.remove("resourceVersion");
+    }
+    object
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
