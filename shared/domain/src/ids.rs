@@ -126,6 +126,19 @@ name!(
     })
 );
 
+name!(
+    /// A branch, without `refs/heads/`, as `git check-ref-format` allows it.
+    BranchName, "branch name", "what `git check-ref-format --branch` accepts, at most 255 bytes",
+    |value| (1..=255).contains(&value.len())
+        && value != "@"
+        && !value.ends_with('.')
+        && !value.starts_with('-')
+        && !value.contains("..")
+        && !value.contains("@{")
+        && !value.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
+        && value.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
+);
+
 impl RepositoryName {
     /// The account before the slash.
     pub fn owner(&self) -> &str {

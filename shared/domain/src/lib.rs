@@ -5,6 +5,7 @@
 pub mod files;
 pub mod github_event;
 pub mod ids;
+pub mod keys;
 pub mod message;
 pub mod next;
 pub mod planning;
@@ -13,4 +14,6 @@ pub mod report;
 pub mod run;
 pub mod spec;
 pub mod task;
+pub mod tasks;
 pub mod time;
+mod text;

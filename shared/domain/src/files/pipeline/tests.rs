@@ -1,0 +1,144 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const FULL: &str = r##"version: 1
+services:
+  authentication:
+    path: backend/authentication
+    test: {command: "pytest backend/authentication/tests/ -v", coverage: 80}
+    image: vive-sphere/authentication
+    dockerfile: backend/authentication/Dockerfile
+    manifests: [infrastructure/kubernetes/auth-deployment.yaml]
+    health: {path: /api/v1/auth/health, service: api-gateway, port: 8000}
+  bot_manager: {}
+  api_gateway:
+  redis: {image: none, health: none, manifests: [infrastructure/kubernetes/redis.yaml]}
+integration: {command: "pytest integration_tests/ -v"}
+checks: {flake8: [backend/, docs/], bandit: [backend/]}
+notifications: {slack: "#vivesphere-deploys", email: [team@vivesphere.example]}
+"##;
+
+fn error(text: &str) -> String {
+    match parse(text) {
+        Ok(file) => panic!("accepted: {file:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn the_full_form_is_read() {
+    let services = parse(FULL).expect("the documented form").services.expect("services");
+    let names: Vec<&str> = services.keys().map(ServiceName::as_str).collect();
+    assert_eq!(names, ["api_gateway", "authentication", "bot_manager", "redis"]);
+    let entry = |name: &str| services[&name.parse::<ServiceName>().expect("a name")].clone();
+    let authentication = entry("authentication").expect("an entry");
+    let coverage = authentication.test.and_then(|test| test.coverage);
+    assert_eq!(coverage.as_ref().and_then(OrNone::value).map(|percent| percent.get()), Some(80));
+    assert_eq!(
+        authentication.health.as_ref().and_then(OrNone::value).and_then(|health| health.port?.get().into()),
+        Some(8000)
+    );
+    assert_eq!(entry("redis").expect("an entry").image, Some(OrNone::None));
+    assert_eq!(entry("api_gateway"), None);
+    assert!(parse("version: 1").is_ok());
+}
+
+#[test]
+fn errors_read_well() {
+    let bomb = format!("version: 1\nservices: {}", "[".repeat(100_000));
+    let mut told: Vec<String> = [
+        ("services:", "servces:"),
+        ("coverage: 80", "coverage: 180"),
+        ("coverage: 80", "coverage: lots"),
+        ("coverage: 80", "cov: 80"),
+        ("image: vive-sphere/authentication", "image: false"),
+        ("image: vive-sphere/authentication", "image: Vive:1"),
+        ("path: /api", "path: api"),
+        ("port: 8000", "port: 0"),
+        ("port: 8000", "port: 80000"),
+        ("health: {path: /api/v1/auth/health, service: api-gateway, port: 8000}", "health: /health"),
+        ("version: 1", "version: 2"),
+        ("version: 1\n", ""),
+        ("  bot_manager: {}", "  Bot: {}"),
+        ("  bot_manager: {}", "  authentication: {}"),
+        ("path: backend/authentication", "path: ../x"),
+        ("path: backend/authentication", "path: [x]"),
+        ("\"pytest integration_tests/ -v\"", "\" \""),
+        ("\"pytest integration_tests/ -v\"", "\"a\\0b\""),
+        ("{command: \"pytest integration_tests/ -v\"}", "{}"),
+        ("\"#vivesphere-deploys\"", "vivesphere"),
+        ("[team@vivesphere.example]", "[team]"),
+        ("[team@vivesphere.example]", "team@vivesphere.example"),
+        ("checks:", "checks: *a"),
+        ("checks:", "\tchecks:"),
+        ("services:", "services: !ruby/object"),
+        ("services:", "---\nservices:"),
+    ]
+    .into_iter()
+    .map(|(there, instead)| {
+        assert!(FULL.contains(there), "{there}");
+        error(&FULL.replacen(there, instead, 1))
+    })
+    .collect();
+    told.extend([error(""), error("[]"), error(&bomb), error(&" ".repeat(300_000))]);
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    line 2, column 1: unknown field `servces`, expected one of `version`, `services`, `integration`, `checks`, `notifications`
+    line 5, column 74: 180 is not a percentage: 0 to 100, without `%`
+    line 5, column 64: expected a whole number in range, found string "lots"
+    line 5, column 64: unknown field `cov`, expected one of `command`, `coverage`
+    line 6, column 5: expected a value or the word `none`, found boolean `false`
+    line 6, column 12: `Vive:1` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag
+    line 9, column 20: `api/v1/auth/health` is not a valid health path: begins with `/`, at most 255 of letters, digits and `-._~/%?=&`, no `..`
+    line 9, column 63: expected a port, 1 to 65535, found integer `0`
+    line 9, column 69: expected a whole number in range
+    line 9, column 5: expected a mapping (`key: value`), found string "/health"
+    line 1, column 10: version 2 is not known; this Slipway reads `version: 1`
+    the file must say `version: 1`
+    line 10, column 3: `Bot` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
+    line 10, column 3: `authentication` is there twice
+    line 4, column 11: `../x` is not a valid path: a relative path of at most 255 characters without `..`, `\` or control characters
+    line 4, column 11: expected text
+    line 13, column 24: `` is not a valid command: one line of 1 to 4096 characters without control characters
+    line 13, column 24: `ab` is not a valid command: one line of 1 to 4096 characters without control characters
+    line 13, column 14: missing field `command`
+    line 15, column 24: `vivesphere` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
+    line 15, column 55: `team` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
+    line 15, column 54: expected a list (`[…]` or lines with `-`)
+    line 14, column 9: alias references unknown anchor
+    line 14, column 2: while parsing a block mapping, did not find expected key
+    line 3, column 3: unsupported tag `!ruby/object`
+    line 3, column 1: the file must be one document, without a second `---`
+    the file is empty; it begins with `version: 1`
+    line 1, column 1: expected a mapping (`key: value`)
+    line 2, column 11: expected a mapping (`key: value`)
+    the file has 300000 bytes, 262144 are allowed
+    "#);
+}
+
+#[test]
+fn repetition_stays_cheap() {
+    let mut bomb = "version: 1\nchecks:\n  flake8: &x0 [a, a, a, a, a, a, a, a, a]\n".to_owned();
+    bomb.push_str("  bandit: [*x0, *x0]\n");
+    assert!(parse(&bomb).is_err());
+    let levels =
+        (1..12).map(|level| format!("&x{level} [{}]", vec![format!("*x{}", level - 1); 9].join(", ")));
+    let nested = format!("version: 1\nservices: [&x0 [a], {}]", levels.collect::<Vec<_>>().join(", "));
+    assert!(parse(&nested).is_err());
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "(version: 1\n)?.{0,200}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics(place in 0..FULL.len(), character in any::<char>()) {
+        let place = FULL.floor_char_boundary(place);
+        let mut text = FULL.to_owned();
+        text.insert(place, character);
+        let _ = parse(&text);
+        let _ = parse(&FULL[..place]);
+    }
+}

@@ -1,0 +1,193 @@
+//! One service or component of the plan.
+
+use super::tree::plain;
+use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
+use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
+use crate::files::{DnsLabel, ImageName, OrNone};
+use crate::ids::{RepositoryPath, ServiceName};
+use crate::spec::{HealthSpec, ImageSpec, ServiceSpec, TestSpec};
+use crate::text;
+
+const IMAGE_PREFIX: &str = "vive-sphere";
+const COVERAGE: u8 = 80;
+const PORT: u16 = 8000;
+
+impl Planner<'_> {
+    /// A service as the file and the convention describe it; none where a problem was found.
+    pub(super) fn service(&mut self, name: &ServiceName, entry: &ServiceEntry) -> Option<ServiceSpec> {
+        if entry.image == Some(OrNone::None) {
+            return self.named_component(name, entry);
+        }
+        let problems = self.problems.len();
+        let folder = match &entry.path {
+            Some(path) => plain(path.as_str()).to_owned(),
+            None => format!("{SERVICES_FOLDER}/{name}"),
+        };
+        let path = self.path(name, "path", &folder);
+        if !self.tree.has_folder(&folder) {
+            self.missing(name, "path", &folder);
+            return None;
+        }
+        let test = self.test(name, entry, &folder);
+        let image = self.image(name, entry, &folder);
+        let manifests = self.manifests(name, entry.manifests.as_deref());
+        let health = match &entry.health {
+            Some(OrNone::None) => None,
+            Some(OrNone::Value(health)) => self.health(name, health),
+            None => self.health(name, &HealthEntry::default()),
+        };
+        if self.problems.len() > problems {
+            return None;
+        }
+        Some(ServiceSpec {
+            name: name.clone(),
+            path: path?,
+            test: Some(test),
+            image: Some(image?),
+            manifests,
+            health,
+        })
+    }
+
+    /// A component by convention: its manifests, nothing else.
+    pub(super) fn component(
+        &mut self,
+        name: &ServiceName,
+        manifests: Vec<RepositoryPath>,
+    ) -> Option<ServiceSpec> {
+        let path = self.path(name, "path", MANIFESTS_FOLDER)?;
+        Some(ServiceSpec { name: name.clone(), path, test: None, image: None, manifests, health: None })
+    }
+
+    /// A component that the file names with `image: none`.
+    fn named_component(&mut self, name: &ServiceName, entry: &ServiceEntry) -> Option<ServiceSpec> {
+        let problems = self.problems.len();
+        for (field, is_there) in [("test", entry.test.is_some()), ("dockerfile", entry.dockerfile.is_some())]
+        {
+            if is_there {
+                self.problems.push(format!(
+                    "service `{name}` has `image: none` and `{field}`: a component is neither built nor tested; take \
+                     one of them out"
+                ));
+            }
+        }
+        let manifests = self.manifests(name, entry.manifests.as_deref());
+        let health = match &entry.health {
+            Some(OrNone::Value(health)) => self.health(name, health),
+            // Unlike a service's, a component's answer cannot be guessed.
+            Some(OrNone::None) | None => None,
+        };
+        let component = self.component(name, manifests)?;
+        let path = entry.path.clone().unwrap_or(component.path);
+        (self.problems.len() == problems).then_some(ServiceSpec { path, health, ..component })
+    }
+
+    fn test(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> TestSpec {
+        let entry = entry.test.clone().unwrap_or_default();
+        let tests = format!("{folder}/tests");
+        let command = entry.command.map_or_else(
+            || {
+                if !self.tree.has_folder(&tests) {
+                    self.notes
+                        .push(format!("service `{name}` has no tests in `{tests}/`: its test will be red"));
+                }
+                format!("pytest {} -v --cov={}", quoted(&format!("{tests}/")), quoted(folder))
+            },
+            Into::into,
+        );
+        let coverage = match entry.coverage {
+            Some(OrNone::None) => None,
+            Some(OrNone::Value(percent)) => Some(percent.get()),
+            None => Some(COVERAGE),
+        };
+        TestSpec { command, coverage, requirements: self.tree.requirements(&[folder]) }
+    }
+
+    fn image(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> Option<ImageSpec> {
+        let dockerfile = match &entry.dockerfile {
+            Some(path) => plain(path.as_str()).to_owned(),
+            None => format!("{folder}/Dockerfile"),
+        };
+        if !self.tree.has_file(&dockerfile) {
+            self.missing(name, "dockerfile", &dockerfile);
+        }
+        let repository = match &entry.image {
+            Some(OrNone::Value(image)) => image.as_str().to_owned(),
+            _ => format!("{IMAGE_PREFIX}/{name}"),
+        };
+        if let Err(invalid) = repository.parse::<ImageName>() {
+            self.problems
+                .push(format!("service `{name}`: {invalid}; name another with `services.{name}.image`"));
+        }
+        Some(ImageSpec { repository, dockerfile: self.path(name, "dockerfile", &dockerfile)? })
+    }
+
+    fn manifests(&mut self, name: &ServiceName, named: Option<&[RepositoryPath]>) -> Vec<RepositoryPath> {
+        let paths: Vec<String> = match named {
+            Some([]) => {
+                self.problems
+                    .push(format!("service `{name}` has an empty list of `manifests`: name at least one"));
+                Vec::new()
+            }
+            Some(named) => named.iter().map(|path| plain(path.as_str()).to_owned()).collect(),
+            None => vec![self.usual_manifest(name)],
+        };
+        for path in paths.iter().filter(|path| !self.tree.has_file(path)) {
+            self.missing(name, "manifests", path);
+        }
+        paths.iter().filter_map(|path| self.path(name, "manifests", path)).collect()
+    }
+
+    /// Kubernetes knows no `_`, so that many write `-` in the manifest's name too.
+    fn usual_manifest(&self, name: &ServiceName) -> String {
+        let as_named = format!("{MANIFESTS_FOLDER}/{name}{MANIFEST_SUFFIX}");
+        let as_label = format!("{MANIFESTS_FOLDER}/{}{MANIFEST_SUFFIX}", name.dns_label());
+        if !self.tree.has_file(&as_named) && self.tree.has_file(&as_label) { as_label } else { as_named }
+    }
+
+    fn health(&mut self, name: &ServiceName, entry: &HealthEntry) -> Option<HealthSpec> {
+        let service = match &entry.service {
+            Some(service) => service.clone(),
+            None => match name.dns_label().parse::<DnsLabel>() {
+                Ok(service) => service,
+                Err(invalid) => {
+                    self.problems.push(format!(
+                        "service `{name}`: {invalid}; name another with `services.{name}.health.service`"
+                    ));
+                    return None;
+                }
+            },
+        };
+        Some(HealthSpec {
+            path: entry.path.clone().map_or_else(|| format!("/api/v1/{name}/health"), Into::into),
+            service: service.into(),
+            port: entry.port.map_or(PORT, std::num::NonZeroU16::get),
+        })
+    }
+
+    fn missing(&mut self, name: &ServiceName, field: &str, path: &str) {
+        self.problems.push(format!(
+            "service `{name}`: `{path}` is not in the commit; add it, or name another with `services.{name}.{field}` \
+             in `{PIPELINE_FILE}`"
+        ));
+    }
+
+    /// A path that the convention put together; too long a folder is a problem like any other.
+    fn path(&mut self, name: &ServiceName, field: &str, path: &str) -> Option<RepositoryPath> {
+        match path.parse() {
+            Ok(path) => Some(path),
+            Err(invalid) => {
+                let invalid = text::first_line(&format!("{invalid}"), 300);
+                self.problems.push(format!("service `{name}`, `{field}`: {invalid}"));
+                None
+            }
+        }
+    }
+}
+
+/// The word as a shell takes it; the usual ones stay as they are.
+fn quoted(word: &str) -> String {
+    let plain =
+        word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c)) && !word.starts_with('-');
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}

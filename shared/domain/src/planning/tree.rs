@@ -1,0 +1,76 @@
+//! The files of a commit, and what the convention asks about them.
+
+use std::collections::BTreeSet;
+
+use crate::ids::RepositoryPath;
+
+/// The paths of all files of a commit, relative to the repository's root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeSet<String>,
+}
+
+impl<T: Into<String>> FromIterator<T> for Tree {
+    fn from_iter<I: IntoIterator<Item = T>>(paths: I) -> Self {
+        Self { files: paths.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl Tree {
+    /// Whether the commit has this file.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.files.contains(plain(path))
+    }
+
+    /// Whether the commit has a file below this folder.
+    pub fn has_folder(&self, path: &str) -> bool {
+        let path = plain(path);
+        path == "." || self.below(&format!("{path}/")).next().is_some()
+    }
+
+    /// Whether the commit has this file or folder.
+    pub fn has_path(&self, path: &str) -> bool {
+        self.has_file(path) || self.has_folder(path)
+    }
+
+    /// The names of the files directly in a folder, sorted.
+    pub(super) fn files_in(&self, folder: &str) -> Vec<String> {
+        let names = self.below_names(folder);
+        names.into_iter().filter(|name| !name.contains('/')).collect()
+    }
+
+    /// The names of a folder's subfolders that hold the file directly, sorted.
+    pub(super) fn folders_with(&self, file: &str, folder: &str) -> Vec<String> {
+        let names = self.below_names(folder);
+        let found = names.iter().filter_map(|name| name.split_once('/').filter(|(_, rest)| *rest == file));
+        found.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The requirement files that exist at the root and in the folders, in the order in which pip gets them.
+    pub(super) fn requirements(&self, folders: &[&str]) -> Vec<RepositoryPath> {
+        let roots = ["requirements.txt".to_owned(), "requirements-dev.txt".to_owned()];
+        let inside = folders.iter().flat_map(|folder| {
+            let folder = plain(folder);
+            [format!("{folder}/requirements.txt"), format!("{folder}/requirements-dev.txt")]
+        });
+        let mut found: Vec<RepositoryPath> = Vec::new();
+        for path in roots.into_iter().chain(inside).filter(|path| self.has_file(path)) {
+            found.extend(path.parse().ok().filter(|path| !found.contains(path)));
+        }
+        found
+    }
+
+    fn below_names(&self, folder: &str) -> Vec<String> {
+        let prefix = format!("{folder}/");
+        self.below(&prefix).map(|path| path[prefix.len()..].to_owned()).collect()
+    }
+
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a String> {
+        self.files.range(prefix.to_owned()..).take_while(move |path| path.starts_with(prefix))
+    }
+}
+
+/// The path without what people add to it: `./` before, `/` behind.
+pub(super) fn plain(path: &str) -> &str {
+    path.trim_start_matches("./").trim_end_matches('/')
+}
