@@ -1,1 +1,138 @@
-//! Test and image builds on CodeBuild.
+//! Test and image builds on CodeBuild: one project for each [`Builds`].
+//!
+//! A build belongs to one attempt of one task and says so in `SLIPWAY_TASK`. `StartBuild`'s token makes a start
+//! repeatable for five minutes; after that the attempt's build is found by that variable.
+
+mod find;
+mod status;
+
+use aws_config::SdkConfig;
+use aws_sdk_codebuild::Client;
+use aws_sdk_codebuild::error::{BuildError, SdkError};
+use aws_sdk_codebuild::operation::start_build::StartBuildError;
+use aws_sdk_codebuild::operation::stop_build::StopBuildError;
+use aws_sdk_codebuild::types::{
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, EnvironmentVariable, EnvironmentVariableType,
+    ProjectArtifacts, SourceType,
+};
+use domain::ids::AttemptId;
+use domain::message::TASK_VARIABLE;
+use domain::ports::{Answer, BuildRequest, BuildStart, BuildStatus, Fault};
+use sha2::{Digest, Sha256};
+
+/// A CodeBuild project.
+#[derive(Debug, Clone)]
+pub struct Builds {
+    client: Client,
+    project: String,
+    bucket: String,
+}
+
+impl Builds {
+    /// The project of that name, whose results go into the bucket.
+    pub fn new(config: &SdkConfig, project: impl Into<String>, bucket: impl Into<String>) -> Self {
+        Self { client: Client::new(config), project: project.into(), bucket: bucket.into() }
+    }
+
+    /// One zip, at the same place whatever the build's id.
+    fn result(&self, request: &BuildRequest) -> Result<ProjectArtifacts, BuildError> {
+        ProjectArtifacts::builder()
+            .r#type(ArtifactsType::S3)
+            .location(&self.bucket)
+            .path(request.result.trim_end_matches('/'))
+            .name("result.zip")
+            .packaging(ArtifactPackaging::Zip)
+            .namespace_type(ArtifactNamespace::None)
+            .override_artifact_name(false)
+            .build()
+    }
+}
+
+impl domain::ports::Builds for Builds {
+    async fn start(&self, request: &BuildRequest) -> Answer<BuildStart> {
+        let what = || format!("no build of `{}` can be started", request.attempt);
+        let variables = variables(request).map_err(|error| aws::nonsense(what(), error))?;
+        let result = self.result(request).map_err(|error| aws::nonsense(what(), error))?;
+        let sent = self
+            .client
+            .start_build()
+            .project_name(&self.project)
+            .source_type_override(SourceType::S3)
+            .source_location_override(&request.source)
+            .buildspec_override(request.buildspec)
+            .set_environment_variables_override(Some(variables))
+            .artifacts_override(result)
+            .idempotency_token(token(&request.attempt))
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => {
+                let id = answer.build_value.and_then(|build| build.id);
+                let id = id.ok_or_else(|| Fault::reject(format!("{}: the answer names none", what())))?;
+                Ok(BuildStart::Started(id))
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(StartBuildError::is_account_limit_exceeded_exception) =>
+            {
+                Ok(BuildStart::Busy)
+            }
+            Err(error) => Err(aws::fault(what(), error)),
+        }
+    }
+
+    async fn find(&self, attempt: &AttemptId) -> Answer<Option<String>> {
+        let mut builds = find::of_attempt(self, attempt).await?.into_iter();
+        let Some(oldest) = builds.next() else { return Ok(None) };
+        for surplus in builds.filter(|build| build.in_progress) {
+            self.stop(&surplus.id).await?;
+        }
+        Ok(Some(oldest.id))
+    }
+
+    async fn status(&self, id: &str) -> Answer<Option<BuildStatus>> {
+        let answer = self
+            .client
+            .batch_get_builds()
+            .ids(id)
+            .send()
+            .await
+            .map_err(|error| aws::fault(format!("build `{id}` cannot be read"), error))?;
+        Ok(answer.builds().first().map(status::of))
+    }
+
+    async fn stop(&self, id: &str) -> Answer<()> {
+        match self.client.stop_build().id(id).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) => Err(aws::fault(format!("build `{id}` cannot be stopped"), error)),
+        }
+    }
+}
+
+fn is_gone(error: &SdkError<StopBuildError>) -> bool {
+    error.as_service_error().is_some_and(StopBuildError::is_resource_not_found_exception)
+}
+
+/// The request's variables and the one that names the attempt.
+fn variables(request: &BuildRequest) -> Result<Vec<EnvironmentVariable>, BuildError> {
+    let task = (TASK_VARIABLE.to_owned(), request.attempt.to_string());
+    let others = request.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+    others
+        .filter(|(name, _)| name != TASK_VARIABLE)
+        .chain([task])
+        .map(|(name, value)| {
+            EnvironmentVariable::builder()
+                .name(name)
+                .value(value)
+                .r#type(EnvironmentVariableType::Plaintext)
+                .build()
+        })
+        .collect()
+}
+
+/// 64 characters, the most that a token may have.
+fn token(attempt: &AttemptId) -> String {
+    hex::encode(Sha256::digest(attempt.to_string()))
+}

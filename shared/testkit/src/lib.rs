@@ -1,1 +1,3 @@
 //! Stateful fakes of the ports and builders for tests.
+
+pub mod aws;

@@ -1,0 +1,78 @@
+//! Webhook deliveries.
+//!
+//! `body` is the delivery as it came first; `state` beside it moves on, and only forwards: a webhook that notes
+//! `Enqueued` after plan noted `Planned` changes nothing.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use domain::ids::DeliveryId;
+use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault};
+
+use crate::Store;
+use crate::item::{Attributes, DELIVERIES_KEPT, Item, Key, PutOutcome, body, number, text, text_of};
+
+impl Deliveries for Store {
+    async fn record(&self, delivery: &Delivery) -> Answer<Delivery> {
+        let key = Key::of_delivery(&delivery.id);
+        let item = Item::new(&key, delivery)?
+            .with("state", text(json(&delivery.state)?))
+            .with("progress", number(progress(&delivery.state)))
+            .kept(delivery.received, DELIVERIES_KEPT);
+        let outcome =
+            self.put(item, || format!("delivery `{}` cannot be recorded", delivery.id)).await?;
+        match outcome {
+            PutOutcome::Written => Ok(delivery.clone()),
+            PutOutcome::Conflict(Some(recorded)) => read(&recorded),
+            PutOutcome::Conflict(None) => {
+                Err(Fault::retry("a delivery cannot be recorded", "somebody else records it just now"))
+            }
+        }
+    }
+
+    async fn note(&self, id: &DeliveryId, state: &DeliveryState) -> Answer<()> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::of_delivery(id).attributes()))
+            .update_expression("SET #state = :state, #progress = :progress")
+            .condition_expression("attribute_exists(pk) AND #progress <= :progress")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#progress", "progress")
+            .expression_attribute_values(":state", text(json(state)?))
+            .expression_attribute_values(":progress", number(progress(state)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(()) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                // An item that is there has come further already.
+                let recorded = failed.item().is_some_and(|item| !item.is_empty());
+                let unknown = || Fault::reject(format!("delivery `{id}` was never recorded"));
+                recorded.then_some(()).ok_or_else(unknown)
+            }
+            _ => Err(aws::fault(format!("what became of delivery `{id}` cannot be noted"), error)),
+        }
+    }
+}
+
+fn read(item: &Attributes) -> Answer<Delivery> {
+    let state = serde_json::from_str(text_of(item, "state")?)
+        .map_err(|error| aws::nonsense("a delivery's state cannot be read", error))?;
+    Ok(Delivery { state, ..body(item)? })
+}
+
+fn progress(state: &DeliveryState) -> u64 {
+    match state {
+        DeliveryState::Received => 0,
+        DeliveryState::Enqueued => 1,
+        DeliveryState::Ignored(_) => 2,
+        DeliveryState::Planned(_) => 3,
+    }
+}
+
+fn json(state: &DeliveryState) -> Answer<String> {
+    serde_json::to_string(state)
+        .map_err(|error| aws::nonsense("a delivery's state cannot be written as JSON", error))
+}

@@ -1,0 +1,178 @@
+//! Fence, lock and releases of environments; none of them expires.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
+use domain::ports::{Answer, Environments, Fault, Fence, Locking, Release, Written};
+
+use crate::Store;
+use crate::item::{Attributes, Item, Key, body, number, number_of, text, text_of};
+
+impl Environments for Store {
+    async fn fence(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+    ) -> Answer<Option<Fence>> {
+        let key = Key::in_environment(repository, environment, "fence");
+        let item = self.get(&key, || format!("the fence of `{environment}` cannot be read")).await?;
+        item.as_ref().map(body).transpose()
+    }
+
+    async fn draw(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        fence: &Fence,
+    ) -> Answer<Written> {
+        let key = Key::in_environment(repository, environment, "fence");
+        let item = Item::new(&key, fence)?.next("number", fence.number);
+        Ok(self.put(item, || format!("no number can be drawn in `{environment}`")).await?.into())
+    }
+
+    async fn lock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+        fence: u64,
+    ) -> Answer<Locking> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(lock_key(repository, environment).attributes()))
+            .update_expression("SET #holder = :run, #taken = :fence")
+            .condition_expression(
+                "(attribute_not_exists(#holder) OR #holder = :run) \
+                 AND (attribute_not_exists(#taken) OR #taken <= :fence)",
+            )
+            .expression_attribute_names("#holder", "holder")
+            .expression_attribute_names("#taken", "taken")
+            .expression_attribute_values(":run", text(run.to_string()))
+            .expression_attribute_values(":fence", number(fence))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Locking::Held) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                refused(failed.item(), environment, fence)
+            }
+            _ => Err(aws::fault(format!("the lock of `{environment}` cannot be taken"), error)),
+        }
+    }
+
+    async fn unlock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+    ) -> Answer<()> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(lock_key(repository, environment).attributes()))
+            // `taken` stays: an older run must not take the lock after this one.
+            .update_expression("REMOVE #holder")
+            .condition_expression("#holder = :run")
+            .expression_attribute_names("#holder", "holder")
+            .expression_attribute_values(":run", text(run.to_string()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(aws::fault(format!("the lock of `{environment}` cannot be freed"), error)),
+        }
+    }
+
+    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+        self.set_release(environment, release, "current").await
+    }
+
+    async fn set_verified(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+        self.set_release(environment, release, "verified").await
+    }
+
+    async fn releases(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        service: &ServiceName,
+    ) -> Answer<(Option<Release>, Option<Release>)> {
+        let what = || format!("the releases of `{service}` in `{environment}` cannot be read");
+        let key = |kind| Key::in_environment(repository, environment, format!("{kind}#{service}"));
+        let keys = KeysAndAttributes::builder()
+            .keys(key("current").attributes())
+            .keys(key("verified").attributes())
+            .consistent_read(true)
+            .build()
+            .map_err(|error| aws::nonsense(what(), error))?;
+        let answer = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, keys)
+            .send()
+            .await
+            .map_err(|error| aws::fault(what(), error))?;
+        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+            return Err(Fault::retry(what(), "the table answered only in part"));
+        }
+        let items = answer.responses().and_then(|tables| tables.get(&self.table));
+        let release = |kind: &str| {
+            let found = items.into_iter().flatten().find(|item| is_kind(item, kind));
+            found.map(body::<Release>).transpose()
+        };
+        Ok((release("current#")?, release("verified#")?))
+    }
+}
+
+impl Store {
+    async fn set_release(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+        kind: &str,
+    ) -> Answer<()> {
+        let service = &release.service;
+        let key =
+            Key::in_environment(&release.run.repository, environment, format!("{kind}#{service}"));
+        let item = Item::new(&key, release)?.not_below("fence", release.fence);
+        // In conflict with a higher number the older release is simply not recorded.
+        self.put(item, || format!("the {kind} release of `{service}` in `{environment}` cannot be written"))
+            .await?;
+        Ok(())
+    }
+}
+
+/// Who was in the way of a lock. A higher number overtakes even where the lock is free.
+fn refused(item: Option<&Attributes>, environment: &EnvironmentName, fence: u64) -> Answer<Locking> {
+    let item = item.ok_or_else(|| {
+        Fault::retry(format!("the lock of `{environment}` cannot be taken"), "it is not said who has it")
+    })?;
+    let taken = number_of(item, "taken")?;
+    if taken > fence {
+        return Ok(Locking::Overtaken { by: taken });
+    }
+    let holder = text_of(item, "holder")?;
+    let holder = holder
+        .parse()
+        .map_err(|error| aws::nonsense(format!("the lock of `{environment}` names no run"), error))?;
+    Ok(Locking::HeldBy(holder))
+}
+
+fn lock_key(repository: &RepositoryName, environment: &EnvironmentName) -> Key {
+    Key::in_environment(repository, environment, "lock")
+}
+
+fn is_kind(item: &Attributes, kind: &str) -> bool {
+    text_of(item, "sk").is_ok_and(|sk| sk.starts_with(kind))
+}

@@ -1,0 +1,195 @@
+//! Heads and tasks.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use domain::ids::{RunId, Stage, TaskId};
+use domain::ports::{Answer, Fault, Runs, Written};
+use domain::run::Run;
+use domain::task::Task;
+use domain::time::Timestamp;
+
+use crate::Store;
+use crate::item::{Attributes, HEAD, Item, Key, RUNS_KEPT, body, number, text, text_of};
+
+/// The most actions of one transaction
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const TRANSACTION: usize = 100;
+/// How often a transaction is repeated without those that were in its way, before the caller has to.
+const ROUNDS: usize = 3;
+/// The index's partition: every run that waits for something.
+const DUE: &str = "run";
+
+impl Runs for Store {
+    async fn run(&self, id: &RunId) -> Answer<Option<Run>> {
+        let item = self.get(&Key::in_run(id, HEAD), || format!("run `{id}` cannot be read")).await?;
+        item.as_ref().map(body).transpose()
+    }
+
+    async fn create_run(&self, run: &Run) -> Answer<Written> {
+        self.write_run(run).await
+    }
+
+    async fn write_run(&self, run: &Run) -> Answer<Written> {
+        let outcome = self.put(head_item(run)?, || format!("run `{}` cannot be written", run.id)).await?;
+        Ok(outcome.into())
+    }
+
+    async fn task(&self, run: &RunId, id: &TaskId) -> Answer<Option<Task>> {
+        let key = Key::of_task(run, id);
+        let item = self.get(&key, || format!("task `{id}` of `{run}` cannot be read")).await?;
+        item.as_ref().map(body).transpose()
+    }
+
+    async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {
+        let prefix = stage.map_or_else(|| "task#".to_owned(), |stage| format!("task#{stage}#"));
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(Key::in_run(run, "").pk))
+            .expression_attribute_values(":prefix", text(prefix))
+            .into_paginator()
+            .items()
+            .send();
+        let mut tasks = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| aws::fault(format!("tasks of `{run}` cannot be read"), error))?;
+            tasks.push(body::<Task>(&item)?);
+        }
+        // DynamoDB sorts by the keys' text, which puts `build` before `test`.
+        tasks.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(tasks)
+    }
+
+    async fn create_tasks(&self, tasks: &[Task]) -> Answer<()> {
+        for slice in tasks.chunks(TRANSACTION) {
+            self.create_absent(slice).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_task(&self, task: &Task) -> Answer<Written> {
+        let what = || format!("task `{}` of `{}` cannot be written", task.id, task.run);
+        Ok(self.put(task_item(task)?, what).await?.into())
+    }
+
+    async fn write_both(&self, task: &Task, head: &Run) -> Answer<Written> {
+        match self.transact(vec![task_item(task)?, head_item(head)?]).await? {
+            Ok(_) => Ok(Written::Yes),
+            Err(error) if reasons(&error).iter().any(is_lost) => Ok(Written::Conflict),
+            Err(error) => {
+                Err(aws::fault(format!("task `{}` and the head of `{}` cannot be written", task.id, task.run), error))
+            }
+        }
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<RunId>> {
+        // DynamoDB refuses a limit of 0.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let found = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("due")
+            .key_condition_expression("due_pk = :run AND due_at < :now")
+            .expression_attribute_values(":run", text(DUE))
+            .expression_attribute_values(":now", number(now.0))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| aws::fault("runs that are due cannot be read", error))?;
+        found.items().iter().map(run_of).collect()
+    }
+}
+
+impl Store {
+    /// One transaction of puts; where some are in the way, another of the rest.
+    async fn create_absent(&self, tasks: &[Task]) -> Answer<()> {
+        let mut missing: Vec<&Task> = tasks.iter().collect();
+        for _ in 0..ROUNDS {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let items = missing.iter().map(|task| new_task_item(task)).collect::<Answer<_>>()?;
+            let Err(error) = self.transact(items).await? else { return Ok(()) };
+            let reasons = reasons(&error);
+            if reasons.len() != missing.len() || !reasons.iter().all(is_harmless) {
+                return Err(aws::fault("new tasks cannot be written", error));
+            }
+            missing = std::iter::zip(missing, reasons)
+                .filter(|(_, reason)| reason.code() != Some(CONDITION_FAILED))
+                .map(|(task, _)| task)
+                .collect();
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::retry("new tasks cannot be written", "others write the same tasks at the same time"))
+    }
+
+    async fn transact(&self, items: Vec<Item>) -> Answer<Result<TransactWriteItemsOutput, Cancelled>> {
+        let mut request = self.client.transact_write_items();
+        for item in items {
+            request = request
+                .transact_items(TransactWriteItem::builder().put(item.into_put(&self.table)?).build());
+        }
+        Ok(request.send().await)
+    }
+}
+
+type Cancelled = SdkError<TransactWriteItemsError>;
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// Why each item of a cancelled transaction was not written; empty for every other error.
+fn reasons(error: &Cancelled) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => &[],
+    }
+}
+
+/// Somebody else wrote the item, or writes it just now.
+fn is_lost(reason: &CancellationReason) -> bool {
+    matches!(reason.code(), Some(CONDITION_FAILED | "TransactionConflict"))
+}
+
+fn is_harmless(reason: &CancellationReason) -> bool {
+    is_lost(reason) || matches!(reason.code(), None | Some("None"))
+}
+
+fn head_item(run: &Run) -> Answer<Item> {
+    let item = Item::new(&Key::in_run(&run.id, HEAD), run)?
+        .next("version", run.version)
+        .kept(Timestamp::now(), RUNS_KEPT);
+    Ok(match run.due {
+        Some(due) => item.with("due_pk", text(DUE)).with("due_at", number(due.0)),
+        None => item,
+    })
+}
+
+fn task_item(task: &Task) -> Answer<Item> {
+    let item = Item::new(&Key::of_task(&task.run, &task.id), task)?;
+    Ok(item.next("version", task.version).kept(Timestamp::now(), RUNS_KEPT))
+}
+
+/// A task to be written only where there is none, whatever its version.
+fn new_task_item(task: &Task) -> Answer<Item> {
+    let item = Item::new(&Key::of_task(&task.run, &task.id), task)?;
+    Ok(item.with("version", number(task.version)).kept(Timestamp::now(), RUNS_KEPT))
+}
+
+/// The run whose head the index lists.
+fn run_of(item: &Attributes) -> Answer<RunId> {
+    let pk = text_of(item, "pk")?;
+    pk.trim_start_matches("run#")
+        .parse()
+        .map_err(|error| aws::nonsense(format!("`{pk}` in the index of due runs is not a run"), error))
+}
