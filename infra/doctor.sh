@@ -11,6 +11,7 @@ least_python=3.10
 environment=.slipway/venv
 requirements=infra/local/requirements.txt
 log=.slipway/doctor.log
+ours=.slipway/doctor.installed # There once this script has begun to install packages.
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
   red=$(printf '\033[31m') green=$(printf '\033[32m') plain=$(printf '\033[0m')
@@ -24,6 +25,11 @@ main() {
   if [ -n "$missing" ] && may_install; then
     install_packages
     examine
+    # What could not be asked before, for want of a tool, may be missing as well.
+    if [ -n "$packages" ] && may_install; then
+      install_packages
+      examine
+    fi
   fi
   if [ -n "$missing" ]; then
     explain
@@ -128,13 +134,14 @@ lack() {
 # Where somebody keeps Docker packages, or something is missing that no package brings, this script
 # changes nothing.
 may_install() {
-  on_debian && is_root && [ -z "$commands" ] && [ -z "$(docker_packages)" ]
+  on_debian && is_root && [ -z "$commands" ] && { [ -e "$ours" ] || [ -z "$(docker_packages)" ]; }
 }
 
 install_packages() {
   printf 'missing here:\n%s' "$missing"
   export DEBIAN_FRONTEND=noninteractive
   : > "$log"
+  : > "$ours"
   # A machine without package lists needs them first, one with old ones when a download fails.
   fetched=no
   # shellcheck disable=SC2086 # The list of packages is meant to be split.
