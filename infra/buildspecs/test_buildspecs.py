@@ -1,0 +1,234 @@
+"""Runs the two build specifications with stand-ins for docker, pip and the checkers.
+
+    .slipway/venv/bin/python -m unittest discover infra/buildspecs
+"""
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+DIGEST = "sha256:" + "a" * 64
+EARLIER_DIGEST = "sha256:" + "b" * 64
+
+DOCKER = f"""#!/bin/sh
+printf '%s\\n' "$DOCKER_BUILDKIT docker $*" >> "$CALLS"
+case "$1 $2" in
+  "version "*) echo "${{DOCKER_VERSION:-20.10.24+dfsg1}}" ;;
+  "buildx "*) exit "${{BUILDX:-1}}" ;;
+  "build --help") echo "${{BUILD_HELP:-}}" ;;
+  "build "*) exit "${{BUILD:-0}}" ;;
+  "push "*)
+    [ -z "${{REFUSAL:-}}" ] || {{ echo "$REFUSAL" >&2; exit 1; }}
+    echo "{'c' * 40}: digest: {DIGEST} size: 1358" ;;
+  "pull --quiet") exit "${{PULL:-0}}" ;;
+  "pull "*) echo "Digest: {EARLIER_DIGEST}" ;;
+  "login "*) cat >> "$CALLS" ;;
+esac
+"""
+PYTHON3 = """#!/bin/sh
+[ "$1 $2" = "-m venv" ] || exit 64
+mkdir "$3/bin" && cp "$STAND_INS"/* "$3/bin"
+"""
+TOOLS = {
+    "python": '#!/bin/sh\ncase " ${INSTALLED:-} " in *" $4 "*) ;; *) exit 1 ;; esac\n',
+    "pip": '#!/bin/sh\nprintf "pip %s\\n" "$*" >> "$CALLS"\nexit "${PIP:-0}"\n',
+    "flake8": '#!/bin/sh\nprintf "flake8 %s\\n" "$*" >> "$CALLS"\nexit "${FLAKE8:-0}"\n',
+    "bandit": '#!/bin/sh\nprintf "bandit %s\\n" "$*" >> "$CALLS"\nexit "${BANDIT:-0}"\n',
+}
+
+
+class BuildSpecification(unittest.TestCase):
+    """One build in a folder of its own."""
+
+    specification = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "src/repository-abc/backend/bots").mkdir(parents=True)
+        (self.folder / "src/repository-abc/backend/bots/Dockerfile").write_text("FROM scratch\n")
+        programs = {"docker": DOCKER, "python3": PYTHON3, "aws": "#!/bin/sh\necho password\n"}
+        self.write_programs("bin", programs)
+        self.write_programs("tools", TOOLS)
+
+    def write_programs(self, folder, programs):
+        """Write executable files."""
+        (self.folder / folder).mkdir()
+        for name, text in programs.items():
+            (self.folder / folder / name).write_text(text)
+            (self.folder / folder / name).chmod(0o755)
+
+    def run_build(self, **variables):
+        """Run the one command of the build phase; the artifact's files by name, without line ends."""
+        document = yaml.safe_load((HERE / self.specification).read_text())
+        (command,) = document["phases"]["build"]["commands"]
+        environment = {
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+            "CALLS": str(self.folder / "calls"),
+            "STAND_INS": str(self.folder / "tools"),
+            "CODEBUILD_SRC_DIR": str(self.folder / "src"),
+        }
+        environment |= variables
+        build = subprocess.run(["sh", "-c", command], env=environment, capture_output=True)
+        out = self.folder / "src" / document["artifacts"]["base-directory"]
+        files = {file.name: file.read_text().strip() for file in out.iterdir()}
+        self.assertEqual(str(build.returncode), files["exit-code"], files)
+        return files
+
+    def calls(self, program):
+        """The calls of a program, in order."""
+        file = self.folder / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line for line in lines if program in line]
+
+
+class Test(BuildSpecification):
+    """test.yml"""
+
+    specification = "test.yml"
+
+    def test_the_command_runs_as_written_in_the_source(self):
+        command = 'echo "$PWD|$PYTEST_ADDOPTS"; exit 3'
+        files = self.run_build(SLIPWAY_KIND="service", SLIPWAY_COMMAND=command)
+        self.assertEqual(files["exit-code"], "3")
+        line = files["log.txt"].splitlines()[-1]
+        self.assertIn("/src/repository-abc|", line)
+        self.assertIn("--junitxml=", line)
+        self.assertIn("--cov-report=json:", line)
+
+    def test_integration_tests_measure_no_coverage(self):
+        command = 'echo "$PYTEST_ADDOPTS"'
+        files = self.run_build(SLIPWAY_KIND="integration", SLIPWAY_COMMAND=command)
+        self.assertEqual(files["exit-code"], "0")
+        self.assertNotIn("cov", files["log.txt"].splitlines()[-1])
+
+    def test_only_tools_that_the_requirements_do_not_bring_are_added(self):
+        self.run_build(
+            SLIPWAY_KIND="service",
+            SLIPWAY_COMMAND="true",
+            SLIPWAY_REQUIREMENTS="a.txt b/c.txt",
+            INSTALLED="pytest",
+        )
+        requirements, tools = self.calls("pip ")
+        self.assertTrue(requirements.endswith(" --requirement a.txt --requirement b/c.txt"))
+        self.assertRegex(tools, r"^pip install --quiet pytest-cov==[\d.]+$")
+
+    def test_a_command_that_never_ran_is_no_pass(self):
+        for variables in (
+            {"SLIPWAY_KIND": "service", "SLIPWAY_COMMAND": "true", "PIP": "1"},
+            {"SLIPWAY_KIND": "other", "SLIPWAY_COMMAND": "true"},
+            {"SLIPWAY_KIND": "checks", "SLIPWAY_FLAKE8_PATHS": "nowhere/ --version"},
+        ):
+            with self.subTest(variables):
+                self.assertEqual(self.run_build(**variables)["exit-code"], "125")
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+    def test_a_source_that_is_not_one_folder_is_refused(self):
+        (self.folder / "src/second").mkdir()
+        files = self.run_build(SLIPWAY_KIND="service", SLIPWAY_COMMAND="true")
+        self.assertEqual(files["exit-code"], "125")
+
+    def test_checks_record_both_exit_codes_and_skip_what_is_not_there(self):
+        paths = {"SLIPWAY_FLAKE8_PATHS": "backend/ docs/", "SLIPWAY_BANDIT_PATHS": "backend/"}
+        files = self.run_build(SLIPWAY_KIND="checks", BANDIT="1", **paths)
+        codes = [files[name] for name in ("exit-code", "flake8-exit-code", "bandit-exit-code")]
+        self.assertEqual(codes, ["0", "0", "1"])
+        self.assertIn("there is no docs/, skipped", files["log.txt"])
+        self.assertTrue(self.calls("flake8 ")[-1].endswith(" backend/"))
+
+    def test_flake8_findings_and_a_broken_bandit_are_red(self):
+        for variables, code in (({"FLAKE8": "1", "BANDIT": "1"}, "1"), ({"BANDIT": "2"}, "2")):
+            with self.subTest(variables):
+                paths = {"SLIPWAY_FLAKE8_PATHS": "backend/", "SLIPWAY_BANDIT_PATHS": "backend/"}
+                files = self.run_build(SLIPWAY_KIND="checks", **paths, **variables)
+                self.assertEqual(files["exit-code"], code)
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+
+class Image(BuildSpecification):
+    """image.yml"""
+
+    specification = "image.yml"
+
+    def run_build(self, **variables):
+        return super().run_build(**{
+            "SLIPWAY_SERVICE_PATH": "backend/bots",
+            "SLIPWAY_DOCKERFILE": "backend/bots/Dockerfile",
+            "SLIPWAY_IMAGE": "registry.example/bots",
+            "SLIPWAY_TAG": "c" * 40,
+            "SLIPWAY_REVISION": "c" * 40,
+            "SLIPWAY_SOURCE_URL": "https://github.example/bots",
+            "SLIPWAY_REGISTRY": "registry.example",
+            "SLIPWAY_REGISTRY_LOGIN": "0",
+        } | variables)
+
+    def build_call(self):
+        """The one call that builds."""
+        (call,) = [call for call in self.calls("docker build ") if "--help" not in call]
+        return call
+
+    def test_the_digest_is_the_registrys(self):
+        self.assertEqual(self.run_build()["digest"], DIGEST)
+        call = self.build_call()
+        self.assertTrue(call.startswith("1 docker build --file ./backend/bots/Dockerfile"))
+        self.assertTrue(call.endswith(" -- ./backend/bots"))
+        self.assertIn(f"org.opencontainers.image.revision={'c' * 40}", call)
+        for absent in ("BASE_IMAGE", "--provenance", "--cache-from", "--network"):
+            self.assertNotIn(absent, call)
+        self.assertEqual(self.calls("login"), [])
+
+    def test_what_is_optional_is_passed_on(self):
+        self.run_build(
+            SLIPWAY_BASE_IMAGE="base:1",
+            SLIPWAY_CACHE_FROM="registry.example/bots:earlier",
+            SLIPWAY_DOCKER_NETWORK="host",
+            SLIPWAY_REGISTRY_LOGIN="1",
+            BUILD_HELP="      --provenance string",
+        )
+        call = self.build_call()
+        for part in (
+            "--build-arg BASE_IMAGE=base:1",
+            "--cache-from registry.example/bots:earlier",
+            "--network host",
+            "--provenance=false",
+        ):
+            self.assertIn(part, call)
+        (login,) = self.calls("login ")
+        self.assertTrue(login.endswith("--password-stdin registry.example"))
+        self.assertEqual(self.calls("password")[-1], "password")
+
+    def test_a_cache_that_is_gone_stops_nothing(self):
+        files = self.run_build(SLIPWAY_CACHE_FROM="registry.example/bots:gone", PULL="1")
+        self.assertEqual(files["digest"], DIGEST)
+        self.assertNotIn("--cache-from", self.build_call())
+
+    def test_a_new_client_without_its_plugin_builds_without_buildkit(self):
+        self.run_build(DOCKER_VERSION="28.2.2")
+        self.assertTrue(self.build_call().startswith("0 docker build"))
+
+    def test_an_immutable_tag_that_exists_is_taken(self):
+        files = self.run_build(REFUSAL="tag invalid: it exists and the tag is immutable.")
+        self.assertEqual(files["digest"], EARLIER_DIGEST)
+        self.assertIn("the tag exists already", files["log.txt"])
+
+    def test_any_other_end_is_no_image(self):
+        for variables in (
+            {"REFUSAL": "denied: not authorized"},
+            {"BUILD": "1"},
+            {"SLIPWAY_DOCKERFILE": "backend/bots/Missing"},
+        ):
+            with self.subTest(variables):
+                files = self.run_build(**variables)
+                self.assertNotEqual(files["exit-code"], "0")
+                self.assertNotIn("digest", files)
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
