@@ -1,0 +1,11 @@
+//! The stand-in as its users meet it: the real git client, HTTP, and a receiver of webhooks.
+
+mod access;
+mod checks;
+mod discussion;
+mod hooks;
+mod page;
+mod pulls;
+mod push;
+mod reading;
+mod world;
