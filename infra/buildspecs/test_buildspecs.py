@@ -65,7 +65,7 @@ class BuildSpecification(unittest.TestCase):
             (self.folder / folder / name).chmod(0o755)
 
     def run_build(self, **variables):
-        """Run the one command of the build phase; the artifact's files by name, without line ends."""
+        """Run the one command of the build phase and return the artifact by file name."""
         document = yaml.safe_load((HERE / self.specification).read_text())
         (command,) = document["phases"]["build"]["commands"]
         environment = {
