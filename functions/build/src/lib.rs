@@ -1,1 +1,113 @@
-//! The build function.
+//! Builds the image of a service, unless the registry holds it already, and records its digest.
+
+use std::collections::BTreeMap;
+
+use domain::ids::Digest;
+use domain::keys;
+use domain::next::Learned;
+use domain::ports::{Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images};
+use domain::spec::{ImageSpec, ServiceSpec};
+use domain::task::{Output, PinnedImage, Verdict};
+use lambda::{BUSY_DELAY, Case, StageWork, read_result};
+
+/// What every image build does.
+const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
+
+/// How many of the log's last lines are kept of a red build.
+const TAIL: usize = 40;
+
+/// The stage's work with its ports.
+#[derive(Debug)]
+pub struct ImageBuilds<B, A, I> {
+    /// The image project.
+    pub builds: B,
+    /// Sources and results.
+    pub artifacts: A,
+    /// The registry.
+    pub images: I,
+}
+
+impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
+    async fn start(&self, case: &Case<'_>, adopt: bool) -> Answer<Learned> {
+        let (service, image) = image_of(case)?;
+        let address = self.images.ensure_repository(&image.repository).await?;
+        let tag = case.head.id.sha.as_str();
+        if let Some(digest) = self.images.digest(&image.repository, tag).await? {
+            return Ok(Learned::Concluded(built(address, digest, None, "the registry held it already")));
+        }
+        let attempt = case.task.attempt_id();
+        if adopt && let Some(handle) = self.builds.find(&attempt).await? {
+            return Ok(Learned::Started { handle });
+        }
+        let request = BuildRequest {
+            source: self.artifacts.place(&keys::source(&attempt.run)),
+            buildspec: BUILDSPEC,
+            variables: variables(case, service, image, &address),
+            result: keys::result_folder(&attempt),
+            attempt,
+        };
+        Ok(match self.builds.start(&request).await? {
+            BuildStart::Started(handle) => Learned::Started { handle },
+            BuildStart::Busy => Learned::InProgress { ask_again: Some(BUSY_DELAY) },
+        })
+    }
+
+    async fn observe(&self, case: &Case<'_>, handle: &str) -> Answer<Learned> {
+        let Some(status) = self.builds.status(handle).await? else {
+            return Err(Fault::reject(format!("CodeBuild does not know build `{handle}` any more")));
+        };
+        if status.state == BuildState::InProgress {
+            return Ok(Learned::InProgress { ask_again: None });
+        }
+        // The registry has the last word: a second build of the same task finds the tag and is a success.
+        let (_, image) = image_of(case)?;
+        let address = self.images.ensure_repository(&image.repository).await?;
+        match self.images.digest(&image.repository, case.head.id.sha.as_str()).await? {
+            Some(digest) => Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed"))),
+            None => self.failed(case, status).await,
+        }
+    }
+}
+
+impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
+    async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
+        let files = read_result(&self.artifacts, &case.task.attempt_id()).await?.unwrap_or_default();
+        let log = files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let lines: Vec<_> = log.lines().map(str::to_owned).collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].to_vec();
+        let summary = match status.reason {
+            Some(reason) => format!("the image was not built: {reason}"),
+            None => "the image was not built; the log says why".to_owned(),
+        };
+        Ok(Learned::Concluded(Verdict::failed(summary, Output::Log { tail, log: status.log })))
+    }
+}
+
+fn image_of<'a>(case: &Case<'a>) -> Answer<(&'a ServiceSpec, &'a ImageSpec)> {
+    case.task
+        .spec
+        .service()
+        .and_then(|service| service.image.as_ref().map(|image| (service, image)))
+        .ok_or_else(|| Fault::reject(format!("task `{}` has no image", case.task.id)))
+}
+
+fn built(repository: String, digest: Digest, log: Option<String>, how: &str) -> Verdict {
+    Verdict::passed(format!("{how}: `{digest}`"), Output::Image { image: PinnedImage { repository, digest }, log })
+}
+
+/// The build's variables: a pure function of the task, so that a repeated start is the same start.
+fn variables(case: &Case<'_>, service: &ServiceSpec, image: &ImageSpec, address: &str) -> BTreeMap<String, String> {
+    let run = &case.head.id;
+    [
+        ("SLIPWAY_SERVICE_PATH", service.path.as_str()),
+        ("SLIPWAY_DOCKERFILE", image.dockerfile.as_str()),
+        ("SLIPWAY_IMAGE", address),
+        ("SLIPWAY_TAG", run.sha.as_str()),
+        ("SLIPWAY_REVISION", run.sha.as_str()),
+        ("SLIPWAY_SOURCE_URL", &format!("https://github.com/{}", run.repository)),
+        ("SLIPWAY_REGISTRY", address.split('/').next().unwrap_or(address)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}

@@ -1,1 +1,108 @@
-//! The deploy function.
+//! Under lock and fence, applies a service's manifests with its image pinned by digest.
+
+mod render;
+mod source;
+
+use std::time::Duration;
+
+use domain::ids::{EnvironmentName, RunId};
+use domain::keys;
+use domain::next::Learned;
+use domain::ports::{Answer, Application, Artifacts, Cluster, Environments, Fault, Locking, Release};
+use domain::run::Delivery;
+use domain::task::{Applied, Outcome, Output, PinnedImage, Verdict};
+use lambda::{Case, StageWork};
+
+pub use render::{Rendered, render};
+
+/// How long a rollout waits before it asks for the lock again.
+const WAITING: Duration = Duration::from_secs(15);
+
+/// The stage's work with its ports.
+#[derive(Debug)]
+pub struct Deployment<S, A, C> {
+    /// Locks and releases.
+    pub store: S,
+    /// Sources and rendered manifests.
+    pub artifacts: A,
+    /// The cluster.
+    pub cluster: C,
+}
+
+impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C> {
+    async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
+        let delivery = delivery_of(case)?;
+        let run = &case.head.id;
+        match self.store.lock(&run.repository, &delivery.environment, run, delivery.fence).await? {
+            Locking::Held => self.apply(case, delivery).await,
+            Locking::HeldBy(other) => {
+                tracing::info!(run = %run, holder = %other, environment = %delivery.environment, "waiting for the environment's lock");
+                Ok(Learned::InProgress { ask_again: Some(WAITING) })
+            }
+            Locking::Overtaken { by } => Ok(Learned::Concluded(overtaken(&delivery.environment, delivery.fence, by))),
+        }
+    }
+
+    async fn observe(&self, case: &Case<'_>, _handle: &str) -> Answer<Learned> {
+        self.start(case, true).await
+    }
+}
+
+impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
+    /// Every effect here has a key, so that a repeated start ends in the same place.
+    async fn apply(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
+        let service = case.task.spec.service().ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
+        let image = match &service.image {
+            Some(spec) => Some((spec.repository.as_str(), published(case)?)),
+            None => None,
+        };
+        let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
+        let pin = image.as_ref().map(|(name, pinned)| (*name, pinned));
+        let rendered = match render(&files, &delivery.namespace, pin, service) {
+            Ok(rendered) => rendered,
+            Err(sentence) => return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None))),
+        };
+        self.artifacts.put(&keys::manifests(&rendered.hash), rendered.text.clone().into_bytes()).await?;
+        let release = Release {
+            service: service.name.clone(),
+            run: case.head.id.clone(),
+            fence: delivery.fence,
+            image: image.map(|(_, pinned)| pinned),
+            manifests: rendered.hash.clone(),
+            objects: rendered.names.clone(),
+            at: case.task.started.unwrap_or(case.now),
+        };
+        self.store.set_current(&delivery.environment, &release).await?;
+        Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects).await? {
+            Application::Done => {
+                let summary = format!("{} objects applied in `{}`", rendered.objects.len(), delivery.namespace);
+                Verdict::passed(summary, Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }))
+            }
+            Application::Refused(sentence) => Verdict::failed(sentence, Output::None),
+        }))
+    }
+}
+
+/// The image that publish let through.
+fn published(case: &Case<'_>) -> Answer<PinnedImage> {
+    match case.previous.and_then(|publish| publish.verdict()).map(|verdict| &verdict.output) {
+        Some(Output::Image { image, .. }) => Ok(image.clone()),
+        _ => Err(Fault::reject(format!("no published image for task `{}`", case.task.id))),
+    }
+}
+
+fn delivery_of<'a>(case: &Case<'a>) -> Answer<&'a Delivery> {
+    case.head.delivery.as_ref().ok_or_else(|| no_delivery(&case.head.id))
+}
+
+fn no_delivery(run: &RunId) -> Fault {
+    Fault::reject(format!("run `{run}` is not delivered anywhere"))
+}
+
+fn overtaken(environment: &EnvironmentName, fence: u64, by: u64) -> Verdict {
+    Verdict {
+        outcome: Outcome::Superseded,
+        summary: format!("number {by} has been deployed to `{environment}` since; this run is number {fence}"),
+        output: Output::None,
+    }
+}

@@ -1,1 +1,172 @@
-//! The notify function.
+//! Tells people the whole current state of a run: check runs, Slack, and a mail at its end.
+//!
+//! What was said is kept with a hash, so that nothing is said twice where the channel has a key. Slack's first
+//! message and the mail have none: the intent is written first, and a crash between intent and result leaves at most
+//! one duplicate.
+
+use std::time::Duration;
+
+use domain::ids::RunId;
+use domain::message::Message;
+use domain::ports::{Answer, Chat, Check, Checks, Fault, NoticeBook, Post, Runs, Said, Told, Written};
+use domain::run::Run;
+use domain::task::Task;
+use domain::time::Timestamp;
+use lambda::Disposition;
+use notices::text;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// How long nobody else tells the same run; longer than the function may run.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How soon a message comes back that found the lease taken.
+const LEASED: Duration = Duration::from_secs(2);
+
+/// The function with its ports.
+#[derive(Debug)]
+pub struct Notifier<S, G, C, M> {
+    /// Runs, and the book of what was said.
+    pub store: S,
+    /// GitHub.
+    pub checks: G,
+    /// Slack.
+    pub chat: C,
+    /// Mail.
+    pub post: M,
+}
+
+impl<S, G, C, M> Notifier<S, G, C, M>
+where
+    S: Runs + NoticeBook,
+    G: Checks,
+    C: Chat,
+    M: Post,
+{
+    /// Handles one message of the notify queue; `holder` names this invocation in the lease.
+    pub async fn handle(&self, body: &str, holder: &str, now: Timestamp) -> Disposition {
+        let run = match serde_json::from_str(body) {
+            Ok(Message::Notify { run }) => run,
+            Ok(_) => return Disposition::Refuse { reason: "the message belongs on another queue".into() },
+            Err(error) => return Disposition::Refuse { reason: format!("not a notify message: {error}") },
+        };
+        match self.tell(&run, holder, now).await {
+            Ok(disposition) => disposition,
+            Err(fault) => fault.into(),
+        }
+    }
+
+    async fn tell(&self, id: &RunId, holder: &str, now: Timestamp) -> Answer<Disposition> {
+        let mut told = self.store.told(id).await?;
+        let leased = told.lease.as_ref().is_some_and(|(who, until)| who != holder && *until > now);
+        if leased {
+            return Ok(Disposition::GiveBack { reason: "another invocation tells this run".into(), delay: LEASED });
+        }
+        told.lease = Some((holder.to_owned(), now.after(LEASE)));
+        if !self.write(id, &mut told).await? {
+            return Ok(Disposition::GiveBack { reason: "another invocation tells this run".into(), delay: LEASED });
+        }
+        // Read under the lease: whatever changes from here on sends a message of its own.
+        let Some(head) = self.store.run(id).await? else {
+            tracing::warn!(run = %id, "no such run; the message is dropped");
+            return Ok(Disposition::Acknowledge);
+        };
+        let tasks = self.store.tasks(id, None).await?;
+        let outcome = self.say(&head, &tasks, &mut told).await;
+        // The lease is given up also after a fault, so that the redelivered message need not wait for its end.
+        told.lease = None;
+        let kept = self.write(id, &mut told).await?;
+        outcome?;
+        if !kept {
+            return Ok(Disposition::GiveBack { reason: "the book was written by somebody else".into(), delay: LEASED });
+        }
+        if head.is_finished() && head.due.is_some() {
+            // A conflict means that the run has moved on, and with it its next message.
+            let (Written::Yes | Written::Conflict) = self.store.write_run(&head.told()).await?;
+        }
+        Ok(Disposition::Acknowledge)
+    }
+
+    async fn say(&self, head: &Run, tasks: &[Task], told: &mut Told) -> Answer<()> {
+        for check in text::checks(head, tasks) {
+            self.check(head, &check, told).await?;
+        }
+        if let Some(channel) = &head.notifications.slack {
+            self.slack(channel, head, tasks, told).await?;
+        }
+        if let Some(mail) = text::mail(head, tasks) {
+            let content = hash(&mail);
+            if told.said.get("mail").is_none_or(|said| said.place.is_empty()) {
+                self.intend(&head.id, "mail", &content, told).await?;
+                self.post.send(&mail).await?;
+                Self::note("mail", "sent", content, told);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, head: &Run, check: &Check, told: &mut Told) -> Answer<()> {
+        let (key, content) = (format!("check {}", check.name), hash(check));
+        let known = told.said.get(&key);
+        if known.is_some_and(|said| said.content == content) {
+            return Ok(());
+        }
+        let place = known.map(|said| said.place.clone());
+        let place = self.checks.show(&head.id, head.installation, check, place.as_deref()).await?;
+        Self::note(&key, &place, content, told);
+        Ok(())
+    }
+
+    /// One message of the run, edited in place, and one answer in its thread at the end.
+    async fn slack(&self, channel: &str, head: &Run, tasks: &[Task], told: &mut Told) -> Answer<()> {
+        let thread = text::slack(head, tasks);
+        let content = hash(&thread.head);
+        let place = match told.said.get("slack").cloned().filter(|said| !said.place.is_empty()) {
+            Some(said) if said.content == content => said.place,
+            Some(said) => {
+                self.chat.update(channel, &said.place, &thread.head).await?;
+                Self::note("slack", &said.place, content, told);
+                said.place
+            }
+            None => {
+                self.intend(&head.id, "slack", &content, told).await?;
+                let place = self.chat.post(channel, None, &thread.head).await?;
+                Self::note("slack", &place, content, told);
+                place
+            }
+        };
+        if let Some(end) = &thread.end
+            && told.said.get("slack end").is_none_or(|said| said.place.is_empty())
+        {
+            let content = hash(end);
+            self.intend(&head.id, "slack end", &content, told).await?;
+            let end = self.chat.post(channel, Some(&place), end).await?;
+            Self::note("slack end", &end, content, told);
+        }
+        Ok(())
+    }
+
+    /// Writes the intent to say something that has no key on its channel.
+    async fn intend(&self, run: &RunId, key: &str, content: &str, told: &mut Told) -> Answer<()> {
+        told.said.insert(key.to_owned(), Said { place: String::new(), content: content.to_owned() });
+        if self.write(run, told).await? {
+            Ok(())
+        } else {
+            Err(Fault::retry("the lease was lost", "version conflict"))
+        }
+    }
+
+    fn note(key: &str, place: &str, content: String, told: &mut Told) {
+        told.said.insert(key.to_owned(), Said { place: place.to_owned(), content });
+    }
+
+    async fn write(&self, run: &RunId, told: &mut Told) -> Answer<bool> {
+        told.version += 1;
+        Ok(self.store.write_told(run, told).await? == Written::Yes)
+    }
+}
+
+fn hash(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    hex::encode(Sha256::digest(text.as_bytes()))
+}

@@ -1,1 +1,177 @@
-//! The plan function.
+//! Decides what a commit needs: reads its tree and pipeline file once, writes the run and its tasks, draws the fence,
+//! and wakes the first phase.
+
+mod archive;
+mod delivery;
+
+use domain::files::{operator, pipeline};
+use domain::message::{Message, Outgoing, PlanRequest};
+use domain::planning::plan;
+use domain::ports::{Answer, Artifacts, Deliveries, DeliveryState, Environments, Fault, Queue, Runs, Source, Written};
+use domain::run::{Onset, Problem, Run, RunOutcome, RunState};
+use domain::spec::Plan;
+use domain::tasks::{phases_of, tasks_of};
+use domain::time::Timestamp;
+use lambda::Disposition;
+
+/// Where the user's repository keeps its pipeline file.
+pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
+
+/// Where the operator's file lies in the bucket.
+pub const OPERATOR_FILE: &str = "operator.yaml";
+
+/// The largest operator's file read, in bytes.
+const LARGEST_OPERATOR_FILE: u64 = domain::files::LARGEST_FILE as u64;
+
+/// The function with its ports.
+#[derive(Debug)]
+pub struct Planner<S, Q, A, G> {
+    /// Runs, fences, deliveries.
+    pub store: S,
+    /// Where the stages are woken.
+    pub queue: Q,
+    /// Sources and the operator's file.
+    pub artifacts: A,
+    /// GitHub.
+    pub source: G,
+}
+
+impl<S, Q, A, G> Planner<S, Q, A, G>
+where
+    S: Runs + Environments + Deliveries,
+    Q: Queue,
+    A: Artifacts,
+    G: Source,
+{
+    /// Handles one message of the plan queue.
+    pub async fn handle(&self, body: &str, now: Timestamp) -> Disposition {
+        let request = match serde_json::from_str(body) {
+            Ok(Message::Plan(request)) => request,
+            Ok(_) => return Disposition::Refuse { reason: "the message belongs on another queue".into() },
+            Err(error) => return Disposition::Refuse { reason: format!("not a plan message: {error}") },
+        };
+        match self.take(&request, now).await {
+            Ok(()) => Disposition::Acknowledge,
+            Err(fault) => fault.into(),
+        }
+    }
+
+    async fn take(&self, request: &PlanRequest, now: Timestamp) -> Answer<()> {
+        let operator = self.operator_file().await?;
+        if let Err(reason) = operator.serves(&request.repository, request.installation) {
+            tracing::info!(delivery = %request.delivery, %reason, "not served");
+            return self.deliveries_note(request, DeliveryState::Ignored(reason.to_string())).await;
+        }
+        let (mut head, known) = self.begin(request, now).await?;
+        if head.state == RunState::Planning {
+            let decided = self.decide(&head, request, &operator, now).await?;
+            if self.store.write_run(&decided).await? == Written::Conflict {
+                return Err(Fault::retry("another plan of the same commit was faster", "version conflict"));
+            }
+            head = decided;
+        } else if known {
+            head = self.join(head, request, &operator, now).await?;
+        }
+        self.open(&mut head, now).await?;
+        self.deliveries_note(request, DeliveryState::Planned(head.id.clone())).await
+    }
+
+    async fn operator_file(&self) -> Answer<operator::OperatorFile> {
+        let bytes = self.artifacts.get(OPERATOR_FILE, LARGEST_OPERATOR_FILE).await?.ok_or_else(|| {
+            Fault::reject(format!("the bucket holds no `{OPERATOR_FILE}`; upload the operator's file of this stack"))
+        })?;
+        operator::parse(&String::from_utf8_lossy(&bytes))
+            .map_err(|error| Fault::reject(format!("the operator's file `{OPERATOR_FILE}` cannot be read: {error}")))
+    }
+
+    /// The head, new or as it stands; true when it was there.
+    async fn begin(&self, request: &PlanRequest, now: Timestamp) -> Answer<(Run, bool)> {
+        let head = Run::new(request, now);
+        if let Some(known) = self.store.run(&head.id).await? {
+            return Ok((known, true));
+        }
+        match self.store.create_run(&head).await? {
+            Written::Yes => Ok((head, false)),
+            Written::Conflict => {
+                let known = self.store.run(&head.id).await?;
+                Ok((known.ok_or_else(|| Fault::reject("the run is gone"))?, true))
+            }
+        }
+    }
+
+    /// Everything between a new head and its next version: the tasks are written, the fence is drawn.
+    async fn decide(&self, head: &Run, request: &PlanRequest, operator: &operator::OperatorFile, now: Timestamp) -> Answer<Run> {
+        if let Some(fork) = &request.fork {
+            let sentence = format!(
+                "This commit comes from `{fork}`, outside the repository. Nothing runs until somebody with write access \
+                 has read it and admits it with `/ok-to-test {}`.",
+                head.id.sha
+            );
+            return Ok(head.ended_early(RunOutcome::ActionRequired(sentence), now));
+        }
+        let plan = match self.read_plan(head).await? {
+            Ok(plan) => plan,
+            Err(problems) => return Ok(head.ended_early(RunOutcome::Invalid(problems), now)),
+        };
+        let (delivery, note) = delivery::decide(&self.store, &self.source, operator, &head.id, request).await?;
+        let mut notes = plan.notes.clone();
+        notes.push(note);
+        let tasks = tasks_of(&head.id, &plan, delivery.as_ref().map(|delivery| &delivery.environment));
+        self.store.create_tasks(&tasks).await?;
+        tracing::info!(run = %head.id, tasks = tasks.len(), delivers = delivery.is_some(), "planned");
+        Ok(head.planned(phases_of(&tasks), delivery, plan.notifications, notes, now))
+    }
+
+    /// A commit known already reached another branch: what is new is its delivery.
+    async fn join(&self, head: Run, request: &PlanRequest, operator: &operator::OperatorFile, now: Timestamp) -> Answer<Run> {
+        let delivers = request.branch.parse().is_ok_and(|branch| operator.delivery_for(&request.repository, &branch).is_some());
+        if head.delivery.is_some() || request.fork.is_some() || !delivers {
+            return Ok(head);
+        }
+        let (Some(delivery), _) = delivery::decide(&self.store, &self.source, operator, &head.id, request).await? else {
+            return Ok(head);
+        };
+        let Ok(plan) = self.read_plan(&head).await? else { return Ok(head) };
+        let tasks = tasks_of(&head.id, &plan, Some(&delivery.environment));
+        let Some(joined) = head.delivered_too(&phases_of(&tasks), &delivery, now) else { return Ok(head) };
+        self.store.create_tasks(&tasks).await?;
+        match self.store.write_run(&joined).await? {
+            Written::Yes => Ok(joined),
+            Written::Conflict => Err(Fault::retry("the run moved while its delivery was added", "version conflict")),
+        }
+    }
+
+    /// The plan, or what in the commit's own files forbids one.
+    async fn read_plan(&self, head: &Run) -> Answer<Result<Plan, Vec<Problem>>> {
+        let commit = archive::fetch(&self.artifacts, &self.source, head).await?;
+        let file = match commit.file(PIPELINE_FILE)?.map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes))) {
+            None => None,
+            Some(Ok(file)) => Some(file),
+            Some(Err(error)) => {
+                return Ok(Err(vec![problem(error.line, error.to_string())]));
+            }
+        };
+        Ok(plan(file.as_ref(), &commit.tree()?).map_err(|sentences| {
+            sentences.into_iter().map(|sentence| problem(None, sentence)).collect()
+        }))
+    }
+
+    /// Plan's own opening: wakes the first phase, or tells that there is nothing more to come.
+    async fn open(&self, head: &mut Run, now: Timestamp) -> Answer<()> {
+        if let Some(opening) = head.opening.clone().filter(|opening| opening.by.is_none()) {
+            if let Onset::Phase(kind) = opening.what {
+                lambda::open_phase(&self.store, &self.queue, head, kind).await?;
+            }
+            lambda::opened(&self.store, head, None, now).await?;
+        }
+        self.queue.send(&[Outgoing::now(Message::Notify { run: head.id.clone() })]).await
+    }
+
+    async fn deliveries_note(&self, request: &PlanRequest, state: DeliveryState) -> Answer<()> {
+        self.store.note(&request.delivery, &state).await
+    }
+}
+
+fn problem(line: Option<u32>, message: String) -> Problem {
+    Problem { path: PIPELINE_FILE.to_owned(), line, message }
+}

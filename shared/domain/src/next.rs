@@ -29,7 +29,7 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// The timer number that the message carries; none for a plain wake.
     pub timer: Option<u32>,
-    /// The task before this one in the same chain.
+    /// The task whose output this one works on ([`crate::run::reads_from`]).
     pub previous: Option<&'a Task>,
     /// What the last action brought.
     pub learned: Learned,
@@ -166,7 +166,7 @@ fn write(task: &Task, state: State, facts: &Facts<'_>) -> Action {
 }
 
 /// A task begins when its phase is open and, later in a chain, when the one before it has passed.
-fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
+pub fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
     let kind = PhaseKind::of(task.id.stage);
     if !head.is_open(kind) {
         return false;

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeliveryId, EnvironmentName, RunId, Sha, Stage, TaskId};
+use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, Sha, Stage, TaskId, Trust};
+use crate::message::PlanRequest;
 use crate::spec::Notifications;
 use crate::task::{Task, Verdict};
 use crate::time::Timestamp;
@@ -55,6 +56,8 @@ pub struct Origin {
     pub before: Option<Sha>,
     /// The pull request that proposes it.
     pub pull_request: Option<u64>,
+    /// The repository that proposes it, when not the one served.
+    pub fork: Option<RepositoryName>,
     /// The login of who did it.
     pub sender: String,
     /// The first line of the commit's message.
@@ -161,9 +164,14 @@ pub fn next_in_chain(stage: Stage) -> Option<Stage> {
     }
 }
 
-/// The stage that comes before in the same chain.
-pub fn previous_in_chain(stage: Stage) -> Option<Stage> {
-    Stage::ALL.into_iter().find(|earlier| next_in_chain(*earlier) == Some(stage))
+/// The stage whose output a stage works on, for the same subject.
+pub fn reads_from(stage: Stage) -> Option<Stage> {
+    match stage {
+        Stage::Test | Stage::Build => None,
+        Stage::Publish => Some(Stage::Build),
+        Stage::Deploy => Some(Stage::Publish),
+        Stage::Verify => Some(Stage::Deploy),
+    }
 }
 
 /// Where a run is delivered to.
@@ -197,6 +205,82 @@ pub enum Onset {
 }
 
 impl Run {
+    /// The head that a plan request begins with.
+    pub fn new(request: &PlanRequest, now: Timestamp) -> Self {
+        let trust = if request.fork.is_some() { Trust::Untrusted } else { Trust::Trusted };
+        Self {
+            id: RunId { repository: request.repository.clone(), sha: request.sha.clone(), trust },
+            version: 1,
+            installation: request.installation,
+            origin: Origin {
+                delivery: request.delivery.clone(),
+                branch: request.branch.clone(),
+                before: request.before.clone(),
+                pull_request: request.pull_request,
+                fork: request.fork.clone(),
+                sender: request.sender.clone(),
+                title: request.title.clone(),
+            },
+            state: RunState::Planning,
+            phases: Vec::new(),
+            delivery: None,
+            opening: None,
+            notifications: Notifications::default(),
+            notes: Vec::new(),
+            created: now,
+            finished: None,
+            due: Some(now.after(SILENCE)),
+        }
+    }
+
+    /// The request that began it, for plan to take up again.
+    pub fn request(&self) -> PlanRequest {
+        PlanRequest {
+            delivery: self.origin.delivery.clone(),
+            repository: self.id.repository.clone(),
+            installation: self.installation,
+            sha: self.id.sha.clone(),
+            before: self.origin.before.clone(),
+            branch: self.origin.branch.clone(),
+            fork: self.origin.fork.clone(),
+            pull_request: self.origin.pull_request,
+            sender: self.origin.sender.clone(),
+            title: self.origin.title.clone(),
+        }
+    }
+
+    /// The head once plan has written its tasks; plan itself opens the first phase, or ends a run without any.
+    #[must_use]
+    pub fn planned(&self, phases: Vec<Phase>, delivery: Option<Delivery>, notifications: Notifications, notes: Vec<String>, now: Timestamp) -> Self {
+        let what = phases.first().map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
+        let opening = Some(Opening { by: None, what });
+        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, ..self.clone() }.written(now)
+    }
+
+    /// The head of a run that ends before it begins.
+    #[must_use]
+    pub fn ended_early(&self, outcome: RunOutcome, now: Timestamp) -> Self {
+        Self { opening: Some(Opening { by: None, what: Onset::Finish(outcome) }), ..self.clone() }.opened(now)
+    }
+
+    /// The head of a run that is to be delivered after all: the same commit reached a delivering branch later.
+    /// None when its tests have already failed.
+    pub fn delivered_too(&self, phases: &[Phase], delivery: &Delivery, now: Timestamp) -> Option<Self> {
+        if self.delivery.is_some() || self.phases.iter().any(|phase| phase.failed > 0) || self.state == RunState::Planning {
+            return None;
+        }
+        let mut head = self.clone();
+        let tested = head.phases.iter().all(Phase::complete);
+        head.phases.extend(phases.iter().filter(|phase| phase.kind > PhaseKind::Test).cloned());
+        head.delivery = Some(delivery.clone());
+        if tested {
+            head.opening = phases.iter().find(|phase| phase.kind > PhaseKind::Test).map(|phase| Opening { by: None, what: Onset::Phase(phase.kind) });
+            head.state = RunState::Active;
+            head.finished = None;
+        }
+        Some(head.written(now))
+    }
+
     /// Whether the phase's first tasks may begin: the run is active and every phase before has passed.
     pub fn is_open(&self, kind: PhaseKind) -> bool {
         self.state == RunState::Active

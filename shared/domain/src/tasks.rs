@@ -1,0 +1,61 @@
+//! From a plan to the tasks and phases of a run.
+
+use crate::ids::{EnvironmentName, RunId, ServiceName, Stage, Subject, TaskId};
+use crate::run::{Phase, PhaseKind, next_in_chain};
+use crate::spec::{Plan, ServiceSpec};
+use crate::task::{Task, TaskSpec};
+
+/// Every task of the run, in the order of phases: tests always; images and rollouts when it is delivered.
+pub fn tasks_of(run: &RunId, plan: &Plan, environment: Option<&EnvironmentName>) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let mut add = |stage, subject, spec: TaskSpec| {
+        let environment = environment.filter(|_| Stage::has_environment(stage)).cloned();
+        tasks.push(Task::new(run.clone(), TaskId { stage, subject, environment }, spec));
+    };
+    for service in plan.services.iter().filter(|service| service.test.is_some()) {
+        add(Stage::Test, subject(&service.name), TaskSpec::Service(service.clone()));
+    }
+    if let Some(checks) = &plan.checks {
+        add(Stage::Test, Subject::Checks, TaskSpec::Checks(checks.clone()));
+    }
+    if let Some(integration) = &plan.integration {
+        add(Stage::Test, Subject::Integration, TaskSpec::Integration(integration.clone()));
+    }
+    if environment.is_some() {
+        for stage in [Stage::Build, Stage::Publish, Stage::Deploy, Stage::Verify] {
+            for service in plan.services.iter().filter(|service| takes_part(service, stage)) {
+                add(stage, subject(&service.name), TaskSpec::Service(service.clone()));
+            }
+        }
+    }
+    tasks
+}
+
+fn subject(name: &ServiceName) -> Subject {
+    Subject::Service(name.clone())
+}
+
+fn takes_part(service: &ServiceSpec, stage: Stage) -> bool {
+    match PhaseKind::of(stage) {
+        PhaseKind::Test => service.test.is_some(),
+        PhaseKind::Image => service.image.is_some(),
+        PhaseKind::Rollout => !service.manifests.is_empty(),
+    }
+}
+
+/// The phases that these tasks form: one chain for each task that begins one; phases without any are left out.
+pub fn phases_of(tasks: &[Task]) -> Vec<Phase> {
+    [PhaseKind::Test, PhaseKind::Image, PhaseKind::Rollout]
+        .into_iter()
+        .map(|kind| {
+            let chains = tasks.iter().filter(|task| task.id.stage == kind.first_stage()).count();
+            Phase { kind, total: u32::try_from(chains).unwrap_or(u32::MAX), passed: 0, failed: 0 }
+        })
+        .filter(|phase| phase.total > 0)
+        .collect()
+}
+
+/// Whether `later` comes after `earlier` in one chain.
+pub fn follows(earlier: &TaskId, later: &TaskId) -> bool {
+    earlier.subject == later.subject && next_in_chain(earlier.stage) == Some(later.stage)
+}

@@ -1,0 +1,50 @@
+//! What a build left behind: the entries of its `result.zip`.
+
+use std::io::{Cursor, Read};
+use std::time::Duration;
+
+use domain::ids::AttemptId;
+use domain::keys;
+use domain::ports::{Answer, Artifacts, Fault};
+use domain::report::ResultFiles;
+use zip::ZipArchive;
+
+/// How long a task waits when the account's limit of concurrent builds is reached.
+pub const BUSY_DELAY: Duration = Duration::from_secs(30);
+
+/// The largest `result.zip` read, in bytes.
+const LARGEST_RESULT: u64 = 32 * 1024 * 1024;
+
+/// The largest entry read, in bytes; the reports' own limit lies below.
+const LARGEST_ENTRY: u64 = 9 * 1024 * 1024;
+
+/// Entries beyond this number are not ours.
+const MOST_ENTRIES: usize = 64;
+
+/// The entries of the attempt's result by name; none where the build left nothing.
+///
+/// # Errors
+/// When the bucket does not answer. A zip that cannot be read counts as nothing: the verdict says what is missing.
+pub async fn read_result(artifacts: &impl Artifacts, attempt: &AttemptId) -> Answer<Option<ResultFiles>> {
+    match artifacts.get(&keys::result(attempt), LARGEST_RESULT).await? {
+        Some(bytes) => Ok(Some(unpack(bytes).map_err(|error| Fault::retry("cannot read the build's result", error)).unwrap_or_else(|fault| {
+            tracing::warn!(%attempt, fault = fault.chain(), "the build's result counts as missing");
+            ResultFiles::new()
+        }))),
+        None => Ok(None),
+    }
+}
+
+fn unpack(bytes: Vec<u8>) -> Result<ResultFiles, zip::result::ZipError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let mut files = ResultFiles::new();
+    for index in 0..archive.len().min(MOST_ENTRIES) {
+        let entry = archive.by_index(index)?;
+        let name = entry.name()?.into_owned();
+        let mut content = Vec::new();
+        // The uncompressed size is the writer's claim: read no more than we would keep.
+        entry.take(LARGEST_ENTRY).read_to_end(&mut content)?;
+        files.insert(name, content);
+    }
+    Ok(files)
+}

@@ -1,0 +1,55 @@
+//! Start-up shared by all functions: telemetry, the AWS configuration, the runtime.
+
+use std::future::Future;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// Logs as one JSON object a line, which CloudWatch Logs Insights reads by field; `RUST_LOG` filters.
+pub fn telemetry() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false);
+    // CloudWatch adds the time of each line itself.
+    if let Err(error) = subscriber.without_time().try_init() {
+        tracing::debug!(%error, "telemetry was already set up");
+    }
+}
+
+/// The SDK's configuration from the environment: ring for TLS, and timeouts well below any function's own.
+pub async fn aws() -> SdkConfig {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .read_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(20))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
+        .region(aws_config::environment::EnvironmentVariableRegionProvider::new())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// Hands the handler to the Lambda runtime until the environment is shut down.
+///
+/// # Errors
+/// When the Runtime API does not answer.
+pub async fn run<E, A, F, H>(handle: H) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    A: Serialize,
+    F: Future<Output = Result<A, Error>>,
+    H: Fn(E) -> F,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| handle(event.payload))).await
+}
