@@ -56,7 +56,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     let mut options = Options::new(&local::workspace(), &arguments.which.name);
     options.base_port = arguments.port;
-    let from_environment = || std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let from_environment =
+        || std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.kubeconfig = arguments.kubeconfig.or_else(from_environment);
     if let Some(folder) = arguments.functions {
         options.functions_dir = folder;
@@ -94,7 +95,11 @@ async fn down(which: &Which) -> anyhow::Result<ExitCode> {
     let state_dir = Options::new(&local::workspace(), &which.name).state_dir;
     let done = local::down(&state_dir, &output::progress).await?;
     let name = &which.name;
-    output::line(&if done { format!("the cloud `{name}` is gone") } else { format!("no cloud `{name}` was up") });
+    output::line(&if done {
+        format!("the cloud `{name}` is gone")
+    } else {
+        format!("no cloud `{name}` was up")
+    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -43,7 +43,7 @@ def configure(port):
         GATEWAY_PORT=str(port),
         AWS_ENDPOINT_URL=f"http://{HOST}:{port}",
         BIND_HOST=HOST,
-        MINISTACK_HOST="localhost",
+        MINISTACK_HOST=HOST,
         LAMBDA_EXECUTOR="local",
         # Both would listen on ports of their own, on every interface.
         IOT_MTLS_ENABLED="0",

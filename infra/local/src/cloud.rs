@@ -5,35 +5,37 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use local_engine::{Engine, Progress};
+use domain::files::operator::OperatorFile;
+use local_engine::{Engine, Progress, images};
+use local_github::GitHub;
 use local_ministack::{CREDENTIAL, MiniStack, REGION, Settings};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use serde_json::json;
+use tokio_util::sync::DropGuard;
 
 use crate::aws::Aws;
 use crate::leftovers::{self, engine_dir, engine_guard};
 use crate::options::Options;
-use crate::ports::{self, Listeners, url};
 use crate::processes::Process;
 use crate::record::{Credentials, Record};
 use crate::settle::{self, AppKey, output};
-use crate::{functions, slack, stack};
+use crate::standins::Services;
+use crate::{functions, kubeconfig, ports, stack};
 
-/// The sender of mails, verified in the local SES.
-const MAIL_SENDER: &str = "slipway@example.com";
 /// How long requests in flight may take when the cloud ends.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running cloud; it ends with [`Cloud::down`]. Dropped, it takes its processes with it, and containers are
 /// left for the next start to remove.
-#[derive(Debug)]
 pub struct Cloud {
     options: Options,
     record: Record,
     engine: Engine,
     ministack: MiniStack,
-    services: TaskTracker,
-    shutdown: DropGuard,
+    base_image: &'static str,
+    mail_sender: String,
+    github: GitHub,
+    services: Services,
+    _shutdown: DropGuard,
 }
 
 impl Cloud {
@@ -48,7 +50,9 @@ impl Cloud {
             Err(error) => {
                 match leftovers::clear(&options.state_dir, &record, &local_engine::no_progress).await {
                     Ok(()) => Err(error),
-                    Err(second) => Err(error.context(format!("and what had started does not end: {second:#}"))),
+                    Err(second) => {
+                        Err(error.context(format!("and what had started does not end: {second:#}")))
+                    }
                 }
             }
         }
@@ -68,11 +72,17 @@ impl Cloud {
     }
 
     async fn start(options: Options, record: &mut Record, progress: Progress<'_>) -> anyhow::Result<Self> {
+        let operator = read_operator_file(&options)?;
+        let mail_sender =
+            operator.notifications.mail_sender.as_ref().map(ToString::to_string).unwrap_or_default();
         let (listeners, ports) = ports::bind(options.base_port).await?;
         record.ports = ports;
         let engine = find_engine(&options, progress).await?;
         record.engine_host = engine.host().map(str::to_owned);
         record.write(&options.state_dir)?;
+        let cache = engine_dir(&options.state_dir).join("cache");
+        images::ensure_build(&engine, &cache, progress).await?;
+        let base_image = images::ensure_python(&engine, &cache, progress).await?;
 
         progress("starting the local AWS");
         let ministack = start_ministack(&options, record).await?;
@@ -81,67 +91,90 @@ impl Cloud {
         record.write(&options.state_dir)?;
 
         progress("starting GitHub, CodeBuild, the cluster and Slack");
-        let shutdown = CancellationToken::new();
-        let services = TaskTracker::new();
-        let app_key = settle::app_key(&options.state_dir).await?;
-        serve(&services, listeners, record, &shutdown);
+        let services = Services::new();
+        let shutdown = services.shutdown.clone().drop_guard();
+        let key = settle::app_key(&options.state_dir).await?;
+        let github = services.github(listeners.github, &options.state_dir, &key, &operator, record).await?;
+        services.builds(listeners.builds, engine.clone(), record).await;
+        services.slack(listeners.slack, record);
 
         progress("deploying template.yaml through CloudFormation");
-        let cloud = Self { options, record: record.clone(), engine, ministack, services, shutdown: shutdown.drop_guard() };
-        let cloud = cloud.deployed().await?;
+        let record = record.clone();
+        let mut cloud = Self {
+            options,
+            record,
+            engine,
+            base_image,
+            mail_sender,
+            ministack,
+            github,
+            services,
+            _shutdown: shutdown,
+        };
+        cloud.deploy().await?;
         progress("filling secrets and the operator's file");
-        let cloud = cloud.settled(&app_key).await?;
+        cloud.settle(&key).await?;
         progress("the cloud is up");
         Ok(cloud)
     }
 
-    /// Deploys the template again: what was built since runs from now on.
+    /// Deploys the template, also again: what was built since runs from then on.
     ///
     /// # Errors
-    /// When CloudFormation refuses it.
-    pub async fn redeploy(self) -> anyhow::Result<Self> {
-        self.deployed().await
-    }
-
-    async fn deployed(mut self) -> anyhow::Result<Self> {
+    /// When CloudFormation refuses it, or a function is not built.
+    pub async fn deploy(&mut self) -> anyhow::Result<()> {
         let path = &self.options.template;
         let template = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let packages =
             functions::package_all(&template, &self.options.functions_dir, &self.options.state_dir)?;
+        let base_image = if self.base_image == images::LOCAL_PYTHON { self.base_image } else { "" };
         let parameters = [
             ("Architecture", architecture().to_owned()),
             ("GitHubApiUrl", self.record.github_url()),
             ("SlackApiUrl", format!("{}/api", self.record.slack_url())),
-            ("MailSender", MAIL_SENDER.to_owned()),
+            ("MailSender", self.mail_sender.clone()),
+            ("BaseImage", base_image.to_owned()),
         ];
         let name = &self.options.name;
         self.record.outputs = stack::deploy(&self.aws(), name, &template, packages, &parameters).await?;
         let api = output(&self.record.outputs, "ApiId")?;
         self.record.webhook_url =
             Some(format!("{}/_aws/execute-api/{api}/$default/webhook", self.ministack.endpoint()));
-        self.record.write(&self.options.state_dir)?;
-        Ok(self)
+        self.record.write(&self.options.state_dir)
     }
 
-    async fn settled(mut self, app_key: &AppKey) -> anyhow::Result<Self> {
+    async fn settle(&mut self, key: &AppKey) -> anyhow::Result<()> {
         let (aws, outputs) = (self.aws(), &self.record.outputs);
         settle::enable_time_to_live(&aws, outputs).await?;
-        let github = serde_json::json!({ "app_id": settle::APP_ID, "private_key": app_key.private });
+        let github = json!({ "app_id": settle::APP_ID, "private_key": key.private });
         settle::fill_secret(&aws, outputs, "GitHubSecretId", &github.to_string()).await?;
-        let slack = serde_json::json!({ "token": self.record.credentials.slack_token });
+        let slack = json!({ "token": self.record.credentials.slack_token });
         settle::fill_secret(&aws, outputs, "SlackSecretId", &slack.to_string()).await?;
-        settle::verify_sender(&aws, MAIL_SENDER).await?;
-        let path = &self.options.operator_file;
-        let file = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        settle::upload_operator_file(&aws, outputs, file).await?;
-        self.record.credentials.webhook_secret = settle::webhook_secret(&aws, outputs).await?;
-        self.record.write(&self.options.state_dir)?;
-        Ok(self)
+        if let Some(path) = &self.options.kubeconfig {
+            let text = kubeconfig::stand_alone(path)?;
+            settle::fill_secret(&aws, outputs, "KubeconfigSecretId", &text).await?;
+        }
+        if !self.mail_sender.is_empty() {
+            settle::verify_sender(&aws, &self.mail_sender).await?;
+        }
+        let operator_file = fs::read(&self.options.operator_file)?;
+        settle::upload_operator_file(&aws, outputs, operator_file).await?;
+        let secret = settle::webhook_secret(&aws, outputs).await?;
+        if let Some(url) = &self.record.webhook_url {
+            self.github.set_webhook(url, &secret);
+        }
+        self.record.credentials.webhook_secret = secret;
+        self.record.write(&self.options.state_dir)
     }
 
     /// Where everything is and how to authenticate.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// The GitHub stand-in, to create repositories in and look at.
+    pub fn github(&self) -> &GitHub {
+        &self.github
     }
 
     /// A client of the local AWS.
@@ -159,10 +192,10 @@ impl Cloud {
     /// # Errors
     /// When a container or the private engine cannot be removed.
     pub async fn down(self) -> anyhow::Result<()> {
-        let Self { options, engine, ministack, services, shutdown, .. } = self;
-        drop(shutdown);
-        services.close();
-        if tokio::time::timeout(DRAIN_LIMIT, services.wait()).await.is_err() {
+        let Self { options, engine, ministack, services, .. } = self;
+        services.shutdown.cancel();
+        services.tasks.close();
+        if tokio::time::timeout(DRAIN_LIMIT, services.tasks.wait()).await.is_err() {
             tracing::warn!("requests in flight are cut off");
         }
         tokio::task::spawn_blocking(move || drop(ministack)).await?;
@@ -188,6 +221,8 @@ async fn claim(options: &Options, progress: Progress<'_>) -> anyhow::Result<Reco
         }
         leftovers::clear(state_dir, &record, progress).await?;
     }
+    // The local AWS starts empty: commits that GitHub kept would never be planned.
+    let _ = fs::remove_dir_all(state_dir.join("github"));
     let record = Record {
         name: options.name.clone(),
         process: Process::own()?,
@@ -228,11 +263,10 @@ async fn start_ministack(options: &Options, record: &Record) -> anyhow::Result<M
     Ok(tokio::task::spawn_blocking(start).await??)
 }
 
-fn serve(services: &TaskTracker, listeners: Listeners, record: &Record, shutdown: &CancellationToken) {
-    let token = record.credentials.slack_token.clone();
-    let stop = shutdown.clone();
-    services.spawn(async move { slack::serve(listeners.slack, &token, stop).await });
-    drop((listeners.builds, listeners.github, listeners.cluster, url(0)));
+fn read_operator_file(options: &Options) -> anyhow::Result<OperatorFile> {
+    let path = &options.operator_file;
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    domain::files::operator::parse(&text).with_context(|| format!("in {}", path.display()))
 }
 
 /// The name that Lambda gives this machine's architecture.

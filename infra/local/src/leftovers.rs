@@ -74,7 +74,9 @@ pub(crate) async fn release_engine(state_dir: &Path, engine: &Engine) -> anyhow:
     let others = std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
         let other = std::path::absolute(entry.path()).is_ok_and(|path| path != own);
         let record = Record::read(&entry.path()).ok().flatten();
-        other && record.is_some_and(|record| record.is_running() && record.engine_host.as_deref() == engine.host())
+        other
+            && record
+                .is_some_and(|record| record.is_running() && record.engine_host.as_deref() == engine.host())
     });
     if others { Ok(()) } else { engine.stop().await }
 }

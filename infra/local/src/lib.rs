@@ -6,6 +6,7 @@
 mod aws;
 mod cloud;
 mod functions;
+mod kubeconfig;
 mod leftovers;
 mod options;
 mod ports;
@@ -14,6 +15,7 @@ mod record;
 mod settle;
 pub mod slack;
 mod stack;
+mod standins;
 
 pub use aws::Aws;
 pub use cloud::Cloud;

@@ -51,9 +51,9 @@ pub(crate) async fn bind(base_port: u16) -> anyhow::Result<(Listeners, Ports)> {
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("port {port} is taken; `--port` names the first of five free ones, 0 takes any"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("port {port} is taken; `--port` names the first of five free ones, 0 takes any")
+    })
 }
 
 /// The URL of a port, without a slash at its end.

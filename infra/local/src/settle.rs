@@ -44,7 +44,8 @@ async fn openssl(before: &[&str], path: &Path, after: &[&str]) -> anyhow::Result
 /// What the local AWS drops from a template: the table's time to live.
 pub(crate) async fn enable_time_to_live(aws: &Aws, outputs: &Outputs) -> anyhow::Result<()> {
     let specification = json!({ "AttributeName": "expires_at", "Enabled": true });
-    let body = json!({ "TableName": output(outputs, "TableName")?, "TimeToLiveSpecification": specification });
+    let body =
+        json!({ "TableName": output(outputs, "TableName")?, "TimeToLiveSpecification": specification });
     aws.json("dynamodb", "DynamoDB_20120810.UpdateTimeToLive", &body).await?;
     Ok(())
 }
@@ -72,7 +73,7 @@ pub(crate) async fn verify_sender(aws: &Aws, sender: &str) -> anyhow::Result<()>
 }
 
 /// Puts the operator's file where functions read it.
-pub(crate) async fn upload_operator_file(aws: &Aws, outputs: &Outputs, text: String) -> anyhow::Result<()> {
+pub(crate) async fn upload_operator_file(aws: &Aws, outputs: &Outputs, text: Vec<u8>) -> anyhow::Result<()> {
     let bucket = output(outputs, "BucketName")?;
     aws.rest(Method::PUT, "s3", &format!("/{bucket}/operator.yaml"), text).await?;
     Ok(())

@@ -55,8 +55,7 @@ async fn upload(aws: &Aws, template: &str, packages: Vec<Package>) -> anyhow::Re
     let mut text = template.to_owned();
     for package in packages {
         let location = format!("s3://{PACKAGES}/{}", package.key);
-        text = text
-            .replace(&format!("CodeUri: {}\n", package.code_uri), &format!("CodeUri: {location}\n"));
+        text = text.replace(&format!("CodeUri: {}\n", package.code_uri), &format!("CodeUri: {location}\n"));
         aws.rest(Method::PUT, "s3", &format!("/{PACKAGES}/{}", package.key), package.bytes).await?;
     }
     Ok(text)

@@ -1,0 +1,76 @@
+//! The stand-ins, each served as a task of this process until the cloud ends.
+
+use std::path::Path;
+
+use anyhow::Context;
+use domain::files::operator::OperatorFile;
+use local_engine::Engine;
+use local_github::{GitHub, Installation, NewRepository};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::record::Record;
+use crate::settle::{APP_ID, AppKey};
+use crate::slack;
+
+/// The tasks that serve stand-ins, and the signal that ends them.
+#[derive(Debug, Clone)]
+pub(crate) struct Services {
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Services {
+    pub(crate) fn new() -> Self {
+        Self { tasks: TaskTracker::new(), shutdown: CancellationToken::new() }
+    }
+
+    /// Serves GitHub with the repositories and installations of the operator's file.
+    pub(crate) async fn github(
+        &self,
+        listener: TcpListener,
+        state_dir: &Path,
+        key: &AppKey,
+        operator: &OperatorFile,
+        record: &Record,
+    ) -> anyhow::Result<GitHub> {
+        let mut options = local_github::Options::new(state_dir.join("github"), APP_ID, &key.public);
+        options.push_token.clone_from(&record.credentials.github_token);
+        for repository in &operator.repositories {
+            let full_name = repository.name.to_string();
+            let (owner, name) = full_name.split_once('/').context("a repository is called `owner/name`")?;
+            if !options.installations.iter().any(|known| known.id == repository.installation) {
+                options.installations.push(Installation::on(repository.installation, owner));
+            }
+            options.repositories.push(NewRepository::public(owner, name));
+        }
+        let github = GitHub::open(options).await.context("preparing GitHub's repositories")?;
+        let served = github.clone();
+        let shutdown = self.shutdown.clone().cancelled_owned();
+        self.tasks.spawn(async move { report("GitHub", served.serve(listener, shutdown).await) });
+        Ok(github)
+    }
+
+    /// Serves CodeBuild; its builds run on the engine.
+    pub(crate) async fn builds(&self, listener: TcpListener, engine: Engine, record: &Record) {
+        let options = local_builds::Options::new(&record.name, engine, &record.aws_url()).await;
+        let shutdown = self.shutdown.clone().cancelled_owned();
+        self.tasks.spawn(async move {
+            report("CodeBuild", local_builds::serve(listener, options, shutdown).await);
+        });
+    }
+
+    /// Serves Slack.
+    pub(crate) fn slack(&self, listener: TcpListener, record: &Record) {
+        let token = record.credentials.slack_token.clone();
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { report("Slack", slack::serve(listener, &token, shutdown).await) });
+    }
+}
+
+fn report(name: &str, result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!("{name} has ended: {error:#}");
+    }
+}
