@@ -1,1 +1,127 @@
 //! A small Kubernetes-compatible API server whose pods are real containers.
+//!
+//! It speaks enough of the Kubernetes API for kubectl, kube-rs and a deployer: discovery, server-side apply and the
+//! older patches, watches, Deployments with rolling updates, probes, logs, and the proxy to services. Objects live in
+//! memory; pods, their network and a forwarder per service live in a Docker engine and go with the cluster.
+//!
+//! Limits, on purpose: one node; all namespaces share one network (names are looked up per namespace, but nothing
+//! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes,
+//! jobs or autoscaling; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use local_engine::Engine;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+mod api;
+mod controllers;
+mod kubelet;
+mod objects;
+mod services;
+
+pub use api::authentication::{Access, Token};
+use kubelet::Node;
+use kubelet::docker::Docker;
+use objects::lifecycle::{Objects, Writer};
+use objects::resources::NAMESPACES;
+use services::Forwarders;
+
+/// How a cluster is set up.
+pub struct Options {
+    /// Name of the cloud: label `slipway.cloud` on everything in the engine, part of all names there.
+    pub cloud: String,
+    /// The engine that runs the containers.
+    pub engine: Engine,
+    /// Who may do what. Without a token nobody can do anything.
+    pub tokens: Vec<Token>,
+    /// Prefixes of image names that are pulled from elsewhere:
+    /// `("1.dkr.ecr.eu-west-1.amazonaws.com/", "127.0.0.1:4566/")`.
+    pub image_rewrites: Vec<(String, String)>,
+    /// An image with `python3` that the engine already has: forwarders of services and sandboxes of pods run in it.
+    pub helper_image: String,
+    /// A folder of the cluster's own, visible to the engine: files of volumes. Emptied at start and end.
+    pub folder: PathBuf,
+    /// First pause before a crashed container is started again; 10 s in a real cluster.
+    pub back_off: Duration,
+}
+
+/// Runs a cluster until `shutdown`: then its containers, volumes and network are removed.
+///
+/// # Errors
+/// When the engine does not answer, or when something could not be removed at the end.
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let docker = Arc::new(Docker::prepare(options.engine.clone(), &options.cloud).await?);
+    empty(&options.folder)?;
+    let objects = Arc::new(Objects::new(docker.first_service));
+    make_namespaces(&objects)?;
+    let node = Arc::new(Node {
+        objects: Arc::clone(&objects),
+        docker: Arc::clone(&docker),
+        image_rewrites: options.image_rewrites,
+        helper_image: options.helper_image.clone(),
+        folder: options.folder.join("pods"),
+        back_off: options.back_off,
+    });
+    let forwarders = Forwarders {
+        objects: Arc::clone(&objects),
+        docker: Arc::clone(&docker),
+        image: options.helper_image,
+        folder: options.folder.join("services"),
+    };
+    let api =
+        Arc::new(api::Api { objects: Arc::clone(&objects), tokens: options.tokens, engine: options.engine });
+    let server = axum::serve(listener, api::router(api));
+    let server = async {
+        let served = tokio::select! {
+            served = async { server.await } => served.context("the API server ended"),
+            () = shutdown.cancelled() => Ok(()),
+        };
+        shutdown.cancel();
+        served
+    };
+    let (served, (), (), ()) = tokio::join!(
+        server,
+        controllers::run(objects, shutdown.clone()),
+        forwarders.run(shutdown.clone()),
+        kubelet::run(node, shutdown.clone()),
+    );
+    docker.remove_all().await.context("removing the cluster's containers")?;
+    empty(&options.folder)?;
+    served
+}
+
+/// A kubeconfig for a cluster at `url` (`http://127.0.0.1:<port>`).
+pub fn kubeconfig(url: &str, token: &str) -> String {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "slipway",
+        "clusters": [{ "name": "slipway", "cluster": { "server": url } }],
+        "users": [{ "name": "slipway", "user": { "token": token } }],
+        "contexts": [{ "name": "slipway", "context": { "cluster": "slipway", "user": "slipway" } }],
+    });
+    // JSON is YAML: nothing more is needed to write it.
+    format!("{config:#}\n")
+}
+
+fn make_namespaces(objects: &Objects) -> anyhow::Result<()> {
+    for name in ["default", "kube-system"] {
+        let namespace = json!({ "metadata": { "name": name } });
+        objects.create(&NAMESPACES, namespace, &Writer::controller("kube-apiserver"))?;
+    }
+    Ok(())
+}
+
+fn empty(folder: &std::path::Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    Ok(())
+}

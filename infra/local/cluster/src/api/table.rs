@@ -1,0 +1,137 @@
+//! Tables for `kubectl get`: the columns people expect.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use serde_json::{Value, json};
+
+use crate::objects::json::{integer, list, pairs, seconds_since, text};
+use crate::objects::resources::Resource;
+
+/// Whether the client asks for a table.
+pub fn wanted(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.split(',').next().is_some_and(|first| first.contains("as=Table") && first.contains("v=v1;"))
+        || accept
+            .split(',')
+            .next()
+            .is_some_and(|first| first.contains("as=Table") && first.trim_end().ends_with("v=v1"))
+}
+
+/// The objects as rows.
+pub fn render(resource: &Resource, objects: &[Arc<Value>], revision: u64) -> Value {
+    let columns: Vec<Value> = columns(resource)
+        .iter()
+        .map(|name| json!({ "name": name, "type": "string", "format": if *name == "Name" { "name" } else { "" }, "description": "", "priority": 0 }))
+        .collect();
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| {
+            let partial = json!({
+                "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"],
+            });
+            json!({ "cells": cells(resource, object), "object": partial })
+        })
+        .collect();
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": { "resourceVersion": revision.to_string() },
+        "columnDefinitions": columns, "rows": rows,
+    })
+}
+
+fn columns(resource: &Resource) -> &'static [&'static str] {
+    match resource.plural {
+        "pods" => &["Name", "Ready", "Status", "Restarts", "Age"],
+        "deployments" => &["Name", "Ready", "Up-to-date", "Available", "Age"],
+        "replicasets" => &["Name", "Desired", "Current", "Ready", "Age"],
+        "services" => &["Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age"],
+        "namespaces" => &["Name", "Status", "Age"],
+        "configmaps" => &["Name", "Data", "Age"],
+        "secrets" => &["Name", "Type", "Data", "Age"],
+        "endpoints" => &["Name", "Endpoints", "Age"],
+        "events" => &["Last Seen", "Type", "Reason", "Object", "Message"],
+        _ => &["Name", "Age"],
+    }
+}
+
+fn cells(resource: &Resource, object: &Value) -> Vec<String> {
+    let number = |pointer: &str| integer(object, pointer).unwrap_or(0).to_string();
+    let middle = match resource.plural {
+        "pods" => pod(object),
+        "deployments" => vec![
+            format!("{}/{}", number("/status/readyReplicas"), number("/spec/replicas")),
+            number("/status/updatedReplicas"),
+            number("/status/availableReplicas"),
+        ],
+        "replicasets" => {
+            vec![number("/spec/replicas"), number("/status/replicas"), number("/status/readyReplicas")]
+        }
+        "services" => {
+            let ports = list(object, "/spec/ports").iter();
+            let ports: Vec<String> =
+                ports.map(|port| format!("{}/{}", port["port"], text(port, "/protocol"))).collect();
+            let (kind, address) = (text(object, "/spec/type"), text(object, "/spec/clusterIP"));
+            vec![kind.to_owned(), address.to_owned(), "<none>".to_owned(), ports.join(",")]
+        }
+        "namespaces" => vec![text(object, "/status/phase").to_owned()],
+        "configmaps" => vec![pairs(object, "/data").len().to_string()],
+        "secrets" => vec![text(object, "/type").to_owned(), pairs(object, "/data").len().to_string()],
+        "endpoints" => vec![endpoints(object)],
+        "events" => {
+            let involved = &object["involvedObject"];
+            return vec![
+                age(text(object, "/lastTimestamp")),
+                text(object, "/type").to_owned(),
+                text(object, "/reason").to_owned(),
+                format!("{}/{}", text(involved, "/kind").to_lowercase(), text(involved, "/name")),
+                text(object, "/message").to_owned(),
+            ];
+        }
+        _ => Vec::new(),
+    };
+    let mut cells = vec![text(object, "/metadata/name").to_owned()];
+    cells.extend(middle);
+    cells.push(age(text(object, "/metadata/creationTimestamp")));
+    cells
+}
+
+fn pod(pod: &Value) -> Vec<String> {
+    let statuses = list(pod, "/status/containerStatuses");
+    let ready = statuses.iter().filter(|status| status["ready"] == true).count();
+    let restarts: i64 = statuses.iter().filter_map(|status| integer(status, "/restartCount")).sum();
+    let reasons = statuses.iter().flat_map(|status| {
+        ["/state/waiting/reason", "/state/terminated/reason"].map(|pointer| text(status, pointer))
+    });
+    let status = if text(pod, "/metadata/deletionTimestamp").is_empty() {
+        reasons.filter(|reason| !reason.is_empty()).last().unwrap_or_else(|| text(pod, "/status/phase"))
+    } else {
+        "Terminating"
+    };
+    let total = list(pod, "/spec/containers").len();
+    vec![format!("{ready}/{total}"), status.to_owned(), restarts.to_string()]
+}
+
+fn endpoints(object: &Value) -> String {
+    let mut all = Vec::new();
+    for subset in list(object, "/subsets") {
+        for port in list(subset, "/ports") {
+            let addresses = list(subset, "/addresses").iter();
+            all.extend(addresses.map(|address| format!("{}:{}", text(address, "/ip"), port["port"])));
+        }
+    }
+    if all.is_empty() { "<none>".to_owned() } else { all.join(",") }
+}
+
+/// As kubectl writes ages: the two largest units at most.
+fn age(time: &str) -> String {
+    let Some(seconds) = seconds_since(time).map(|seconds| seconds.max(0)) else {
+        return "<unknown>".to_owned();
+    };
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 if seconds % 60 > 0 => format!("{}m{}s", seconds / 60, seconds % 60),
+        120..10_800 => format!("{}m", seconds / 60),
+        10_800..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,120 @@
+//! Replica sets: as many pods as they ask for.
+
+use serde_json::{Value, json};
+
+use crate::api::failure::Failure;
+use crate::controllers::{events, pods};
+use crate::objects::json::{integer, list, object, pairs, text};
+use crate::objects::lifecycle::{Deletion, Objects, Writer};
+use crate::objects::resources::{PODS, REPLICA_SETS};
+use crate::objects::selectors::selects;
+use crate::objects::store::Key;
+
+const MANAGER: &str = "kube-controller-manager";
+const COMPONENT: &str = "replicaset-controller";
+
+/// Brings every replica set to its number of pods and writes its status.
+pub fn sync_all(objects: &Objects) {
+    for set in objects.store.list(&REPLICA_SETS, None).1 {
+        if let Err(failure) = sync(objects, &set) {
+            tracing::debug!(%failure, name = text(&set, "/metadata/name"), "replica set not synced");
+        }
+    }
+}
+
+fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
+    adopt(objects, set)?;
+    let mut active = pods::owned(objects, set);
+    active.retain(|pod| pods::is_active(pod));
+    let wanted = usize::try_from(integer(set, "/spec/replicas").unwrap_or(1)).unwrap_or_default();
+    if text(set, "/metadata/deletionTimestamp").is_empty() {
+        for _ in active.len()..wanted {
+            create(objects, set)?;
+        }
+        if active.len() > wanted {
+            // Those that serve least go first: not ready before ready, younger before older.
+            active.sort_by_key(|pod| (pods::is_ready(pod), std::cmp::Reverse(integer_revision(pod))));
+            for pod in &active[..active.len() - wanted] {
+                let key = Key::of(&PODS, pod);
+                objects.delete(&PODS, &key, &Deletion::default())?;
+                let message = format!("Deleted pod: {}", key.name);
+                events::record(objects, set, COMPONENT, "Normal", "SuccessfulDelete", &message);
+            }
+        }
+    }
+    write_status(objects, set)
+}
+
+/// Pods without a controller that the selector means.
+fn adopt(objects: &Objects, set: &Value) -> Result<(), Failure> {
+    let (_, all) = objects.store.list(&PODS, Some(text(set, "/metadata/namespace")));
+    let orphans = all.iter().filter(|pod| pods::controller(pod).is_none() && pods::is_active(pod));
+    let labels = |pod: &Value| pod.pointer("/metadata/labels").cloned();
+    for pod in orphans.filter(|pod| selects(&set["spec"]["selector"], labels(pod).as_ref())) {
+        objects.update(&PODS, &Key::of(&PODS, pod), &Writer::controller(MANAGER), |before| {
+            let mut after = before.clone();
+            let mut owners = list(before, "/metadata/ownerReferences").to_vec();
+            owners.push(pods::reference(&REPLICA_SETS, set));
+            after["metadata"]["ownerReferences"] = owners.into();
+            Ok(after)
+        })?;
+    }
+    Ok(())
+}
+
+fn create(objects: &Objects, set: &Value) -> Result<(), Failure> {
+    let template = &set["spec"]["template"];
+    let mut metadata = template["metadata"].clone();
+    let fields = object(&mut metadata);
+    fields.insert("generateName".to_owned(), format!("{}-", text(set, "/metadata/name")).into());
+    fields.insert("namespace".to_owned(), set["metadata"]["namespace"].clone());
+    fields.insert("ownerReferences".to_owned(), json!([pods::reference(&REPLICA_SETS, set)]));
+    let pod = json!({ "metadata": metadata, "spec": template["spec"] });
+    match objects.create(&PODS, pod, &Writer::controller(MANAGER)) {
+        Ok(pod) => {
+            let message = format!("Created pod: {}", text(&pod, "/metadata/name"));
+            events::record(objects, set, COMPONENT, "Normal", "SuccessfulCreate", &message);
+            Ok(())
+        }
+        Err(failure) => {
+            let message = format!("Error creating: {failure}");
+            events::record(objects, set, COMPONENT, "Warning", "FailedCreate", &message);
+            Err(failure)
+        }
+    }
+}
+
+fn write_status(objects: &Objects, set: &Value) -> Result<(), Failure> {
+    let mut active = pods::owned(objects, set);
+    active.retain(|pod| pods::is_active(pod));
+    let seconds = integer(set, "/spec/minReadySeconds").unwrap_or(0);
+    let labels = pairs(set, "/spec/template/metadata/labels");
+    let labelled = |pod: &Value| {
+        let have = pairs(pod, "/metadata/labels");
+        labels.iter().all(|label| have.contains(label))
+    };
+    let mut status = json!({
+        "replicas": active.len(), "observedGeneration": set["metadata"]["generation"],
+        "fullyLabeledReplicas": active.iter().filter(|pod| labelled(pod)).count(),
+        "readyReplicas": active.iter().filter(|pod| pods::is_ready(pod)).count(),
+        "availableReplicas": active.iter().filter(|pod| pods::is_available(pod, seconds)).count(),
+    });
+    object(&mut status).retain(|name, value| name == "replicas" || *value != 0);
+    if set["status"] == status {
+        return Ok(());
+    }
+    let key = Key::of(&REPLICA_SETS, set);
+    let written = objects.update(&REPLICA_SETS, &key, &Writer::status(MANAGER), |before| {
+        let mut after = before.clone();
+        after["status"] = status;
+        Ok(after)
+    });
+    written.map(drop)
+}
+
+fn integer_revision(pod: &Value) -> u64 {
+    // Creation times have whole seconds only; the first revision would be better but is not kept.
+    text(pod, "/metadata/creationTimestamp")
+        .parse::<jiff::Timestamp>()
+        .map_or(0, |time| time.as_second().unsigned_abs())
+}

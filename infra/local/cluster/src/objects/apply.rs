@@ -1,0 +1,129 @@
+//! Server-side apply: the applied fields are merged in, those no longer applied are removed.
+
+use serde_json::Value;
+
+use crate::api::failure::{Cause, Failure};
+use crate::objects::fields::{FieldSet, Path, display, extend, item_key, remove, value_at};
+use crate::objects::json;
+use crate::objects::managers::{Manager, managers, record};
+use crate::objects::schema::{Shape, key_default, shape};
+
+/// The object after a manager has applied `applied` to `live`.
+///
+/// # Errors
+/// 409 with the fields that other managers hold with other values, unless `force` takes them.
+pub fn apply(live: Option<&Value>, applied: &Value, manager: &str, force: bool) -> Result<Value, Failure> {
+    let mut all = live.map(managers).unwrap_or_default();
+    let applier = Manager::new(manager, "Apply", "");
+    let position = all.iter().position(|entry| entry.is(&applier));
+    let mut own = position.map_or(applier, |position| all.remove(position));
+    let fields = FieldSet::of(applied);
+
+    if let Some(live) = live {
+        let conflicts = conflicts(live, applied, &fields, &all);
+        if !conflicts.is_empty() && !force {
+            return Err(Failure::apply_conflict(&causes(&conflicts, live)));
+        }
+        for (path, holder) in conflicts {
+            for entry in all.iter_mut().filter(|entry| entry.is(&holder)) {
+                entry.fields.0.remove(&path);
+            }
+        }
+    }
+
+    let mut merged = live.map_or_else(|| applied.clone(), |live| merge(live, applied, &mut Vec::new()));
+    for path in own.fields.0.difference(&fields.0) {
+        if !all.iter().any(|other| other.fields.touches(path)) && !fields.touches(path) {
+            remove(&mut merged, path);
+        }
+    }
+    if own.fields != fields {
+        own.time = json::now();
+        own.fields = fields;
+    }
+    all.insert(position.unwrap_or(all.len()), own);
+    record(&mut merged, &all);
+    Ok(merged)
+}
+
+fn conflicts(live: &Value, applied: &Value, fields: &FieldSet, others: &[Manager]) -> Vec<(Path, Manager)> {
+    let mut conflicts = Vec::new();
+    for path in &fields.0 {
+        let is_item = path.last().is_some_and(|element| element.starts_with("k:"));
+        if is_item || value_at(live, path) == value_at(applied, path) {
+            continue;
+        }
+        let holders = others.iter().filter(|other| other.fields.0.contains(path));
+        conflicts.extend(holders.map(|holder| (path.clone(), holder.clone())));
+    }
+    conflicts
+}
+
+fn causes(conflicts: &[(Path, Manager)], live: &Value) -> Vec<Cause> {
+    let causes = conflicts.iter().map(|(path, holder)| {
+        let version = json::text(live, "/apiVersion");
+        let subresource = if holder.subresource.is_empty() {
+            String::new()
+        } else {
+            format!(" with subresource \"{}\"", holder.subresource)
+        };
+        let message = if holder.operation == "Apply" {
+            format!("conflict with \"{}\"{subresource}", holder.name)
+        } else {
+            format!("conflict with \"{}\"{subresource} using {version}", holder.name)
+        };
+        Cause { reason: "FieldManagerConflict", field: display(path), message }
+    });
+    causes.collect()
+}
+
+/// `applied` over `live`; lists and maps merge by their shape.
+fn merge<'a>(live: &Value, applied: &'a Value, names: &mut Vec<&'a str>) -> Value {
+    match (live, applied, shape(names, applied)) {
+        (Value::Object(old), Value::Object(new), Shape::Granular) => {
+            let mut merged = old.clone();
+            for (name, value) in new {
+                let names = &mut extend(names, name);
+                let value = old.get(name).map_or_else(|| value.clone(), |old| merge(old, value, names));
+                merged.insert(name.clone(), value);
+            }
+            Value::Object(merged)
+        }
+        (Value::Array(old), Value::Array(new), Shape::Keyed(keys)) => {
+            let mut merged: Vec<Value> = Vec::new();
+            for item in new {
+                let key = item_key(keys, item);
+                let before = old.iter().find(|item| item_key(keys, item) == key);
+                merged.push(
+                    before.map_or_else(|| item.clone(), |before| merge_item(before, item, names, keys)),
+                );
+            }
+            let absent =
+                |item: &&Value| !new.iter().any(|other| item_key(keys, other) == item_key(keys, item));
+            merged.extend(old.iter().filter(absent).cloned());
+            Value::Array(merged)
+        }
+        (Value::Array(old), Value::Array(new), Shape::Set) => {
+            let mut merged = new.clone();
+            merged.extend(old.iter().filter(|item| !new.contains(item)).cloned());
+            Value::Array(merged)
+        }
+        _ => applied.clone(),
+    }
+}
+
+/// An item merges as a map, whatever the shape of its list.
+fn merge_item<'a>(live: &Value, applied: &'a Value, names: &mut Vec<&'a str>, keys: &[&str]) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (live, applied) else { return applied.clone() };
+    let mut merged = old.clone();
+    for (name, value) in new {
+        let names = &mut extend(names, name);
+        let value = old.get(name).map_or_else(|| value.clone(), |old| merge(old, value, names));
+        merged.insert(name.clone(), value);
+    }
+    // A key that is left out in the new item means its default.
+    for key in keys.iter().filter(|key| !new.contains_key(**key) && !key_default(key).is_null()) {
+        merged.insert((*key).to_owned(), key_default(key));
+    }
+    Value::Object(merged)
+}
