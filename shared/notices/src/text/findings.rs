@@ -1,0 +1,100 @@
+//! What a task's verdict says beyond its one sentence: reports, images, logs, evidence.
+
+use domain::report::TestReport;
+use domain::task::{Output, State, Task};
+
+use super::markdown::{block, code, link, sentence};
+
+/// Markdown below the sentence; empty where there is nothing to add.
+pub(super) fn summary(task: &Task) -> String {
+    match output(task) {
+        Some(Output::Report { report, .. }) => report_summary(report),
+        Some(Output::Image { image, .. }) => format!("Image: {}\n", code(&image.to_string())),
+        Some(Output::Release(applied)) => {
+            let objects = applied
+                .objects
+                .iter()
+                .map(|object| format!("- {}\n", code(&format!("{} {}", object.kind, object.name))));
+            format!("Applied:\n\n{}", objects.collect::<String>())
+        }
+        Some(Output::Evidence(lines)) if !lines.is_empty() => {
+            lines.iter().map(|line| format!("- {}\n", sentence(line))).collect()
+        }
+        Some(Output::None | Output::Log { .. } | Output::Evidence(_)) | None => String::new(),
+    }
+}
+
+/// The last lines of the log and where the rest is; empty where there is none.
+pub(super) fn log(task: &Task) -> String {
+    let (tail, address): (&[String], Option<&String>) = match output(task) {
+        Some(Output::Report { report, log }) => (&report.log_tail, log.as_ref()),
+        Some(Output::Log { tail, log }) => (tail, log.as_ref()),
+        Some(Output::Image { log, .. }) => (&[], log.as_ref()),
+        _ => (&[], None),
+    };
+    let mut text = String::new();
+    if !tail.is_empty() {
+        text.push_str("The last lines of the log:\n\n");
+        text.push_str(&block(tail));
+    }
+    if let Some(link) = address.and_then(|address| link("The whole log", address)) {
+        text.push_str(&format!("\n{link}\n"));
+    }
+    text
+}
+
+/// Why it is not green, one sentence each.
+pub(super) fn reasons(task: &Task) -> Vec<String> {
+    match (&task.state, task.verdict(), output(task)) {
+        (State::Stuck { reason, .. }, ..) => vec![reason.clone()],
+        (_, Some(_), Some(Output::Report { report, .. })) if !report.reasons.is_empty() => {
+            report.reasons.clone()
+        }
+        (_, Some(verdict), _) => vec![verdict.summary.clone()],
+        (_, None, _) => Vec::new(),
+    }
+}
+
+/// Where the whole log can be read.
+pub(super) fn log_address(task: &Task) -> Option<&str> {
+    match output(task)? {
+        Output::Report { log, .. } | Output::Log { log, .. } | Output::Image { log, .. } => log.as_deref(),
+        Output::None | Output::Release(_) | Output::Evidence(_) => None,
+    }
+}
+
+pub(super) fn output(task: &Task) -> Option<&Output> {
+    task.verdict().map(|verdict| &verdict.output)
+}
+
+fn report_summary(report: &TestReport) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    if let Some(tests) = report.tests {
+        rows.push((
+            "tests",
+            format!("{} passed, {} failed, {} skipped", tests.passed, tests.failed, tests.skipped),
+        ));
+    }
+    if let Some(coverage) = report.coverage {
+        let demanded = report.coverage_demanded.map(|demanded| format!(" (at least {demanded} % demanded)"));
+        rows.push(("line coverage", format!("{coverage:.1} %{}", demanded.unwrap_or_default())));
+    }
+    if let Some(findings) = report.flake8 {
+        rows.push(("flake8", super::words::plural(findings as usize, "finding")));
+    }
+    if let Some(findings) = report.bandit {
+        rows.push(("bandit", super::words::plural(findings as usize, "finding")));
+    }
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text.push_str("| what | result |\n| --- | --- |\n");
+        text.extend(rows.into_iter().map(|(what, result)| format!("| {what} | {result} |\n")));
+    }
+    if report.annotations_omitted > 0 {
+        text.push_str(&format!(
+            "\n{} more findings are not shown as annotations.\n",
+            report.annotations_omitted
+        ));
+    }
+    text
+}

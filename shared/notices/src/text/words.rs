@@ -1,0 +1,189 @@
+//! Words for states, times and tasks, the same in every channel.
+
+use std::time::Duration;
+
+use domain::ids::{Stage, Subject, TaskId};
+use domain::run::{Run, RunOutcome, RunState};
+use domain::task::{Outcome, State, Task};
+
+/// How a task stands, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Waiting,
+    Working,
+    Passed,
+    Failed,
+    Superseded,
+    Stuck,
+    NotRun,
+}
+
+impl Mark {
+    pub(super) fn of(run: &Run, task: &Task) -> Self {
+        match &task.state {
+            State::Pending | State::Starting { .. } | State::Running { .. } if run.is_finished() => {
+                Self::NotRun
+            }
+            State::Pending => Self::Waiting,
+            State::Starting { .. } | State::Running { .. } => Self::Working,
+            State::Stuck { .. } => Self::Stuck,
+            State::PassingOn { verdict } | State::Done { verdict } => match verdict.outcome {
+                Outcome::Passed => Self::Passed,
+                Outcome::Failed => Self::Failed,
+                Outcome::Superseded => Self::Superseded,
+            },
+        }
+    }
+
+    /// One word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Working => "running",
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::Superseded => "superseded",
+            Self::Stuck => "STUCK",
+            Self::NotRun => "not run",
+        }
+    }
+
+    /// One sign, for Markdown.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Waiting => "⏳",
+            Self::Working => "▶️",
+            Self::Passed => "✅",
+            Self::Failed => "❌",
+            Self::Superseded => "⏭️",
+            Self::Stuck => "🛑",
+            Self::NotRun => "➖",
+        }
+    }
+}
+
+/// How a run stands, in a few words.
+pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
+    let count = |mark| tasks.iter().filter(|task| Mark::of(run, task) == mark).count();
+    let of_tasks = |number: usize| format!("{number} of {}", plural(tasks.len(), "task"));
+    let took = run.finished.map(|end| duration(end.since(run.created))).unwrap_or_default();
+    match &run.state {
+        _ if count(Mark::Stuck) > 0 => format!("{} stuck: a person must act", of_tasks(count(Mark::Stuck))),
+        RunState::Planning => "planning".to_owned(),
+        RunState::Active => format!("running: {} done", of_tasks(count(Mark::Passed) + count(Mark::Failed))),
+        RunState::Finished(RunOutcome::Passed) if tasks.is_empty() => {
+            "passed: there was nothing to do".to_owned()
+        }
+        RunState::Finished(RunOutcome::Passed) => format!("passed in {took}"),
+        RunState::Finished(RunOutcome::Failed) => {
+            format!("failed after {took}: {} failed", of_tasks(count(Mark::Failed)))
+        }
+        RunState::Finished(RunOutcome::Superseded) => "superseded by a newer release".to_owned(),
+        RunState::Finished(RunOutcome::ActionRequired(_)) => {
+            "a person must act before anything runs".to_owned()
+        }
+        RunState::Finished(RunOutcome::Invalid(problems)) => {
+            format!("not planned: {} in the commit's files", plural(problems.len(), "problem"))
+        }
+    }
+}
+
+/// What a reader can do next; none where nothing is to be done.
+pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
+    let stuck = tasks.iter().find(|task| Mark::of(run, task) == Mark::Stuck);
+    if let Some(task) = stuck {
+        return Some(format!(
+            "The machinery failed too often at `{}`. Once the cause is removed, an operator revives it by sending its message to the {} queue again.",
+            task.id, task.id.stage
+        ));
+    }
+    let failed =
+        tasks.iter().filter(|task| Mark::of(run, task) == Mark::Failed).map(|task| task.id.stage).min();
+    match (&run.state, failed) {
+        (RunState::Finished(RunOutcome::ActionRequired(what)), _) => Some(what.clone()),
+        (RunState::Finished(RunOutcome::Invalid(_)), _) => {
+            Some("Correct the lines named and push again. Nothing was tested or delivered.".to_owned())
+        }
+        (RunState::Finished(RunOutcome::Superseded), _) => {
+            Some("A newer commit is delivered instead. There is nothing to do.".to_owned())
+        }
+        (_, Some(Stage::Test)) => {
+            Some("Fix what is red and push again. Nothing was built or delivered.".to_owned())
+        }
+        (_, Some(Stage::Build | Stage::Publish)) => {
+            Some("Read the log, fix the image and push again. Nothing was delivered.".to_owned())
+        }
+        (_, Some(Stage::Deploy)) => {
+            Some("Correct the manifest that the cluster refuses and push again.".to_owned())
+        }
+        (_, Some(Stage::Verify)) => Some(
+            "The new version does not serve. Read the evidence, then push a fix or revert the commit."
+                .to_owned(),
+        ),
+        (_, None) => None,
+    }
+}
+
+/// A task in words: `test authentication`, `checks`, `integration tests`, `deploy authentication to development`.
+pub(super) fn task_name(id: &TaskId) -> String {
+    let subject = match &id.subject {
+        Subject::Checks => return "checks".to_owned(),
+        Subject::Integration => return "integration tests".to_owned(),
+        Subject::Service(service) => service,
+    };
+    match (&id.environment, id.stage) {
+        (Some(environment), Stage::Deploy) => format!("deploy {subject} to {environment}"),
+        (Some(environment), stage) => format!("{stage} {subject} in {environment}"),
+        (None, stage) => format!("{stage} {subject}"),
+    }
+}
+
+/// A subject in words.
+pub(super) fn subject_name(subject: &Subject) -> String {
+    match subject {
+        Subject::Service(name) => name.to_string(),
+        Subject::Checks => "checks".to_owned(),
+        Subject::Integration => "integration tests".to_owned(),
+    }
+}
+
+/// The time a task took, once it has ended.
+pub(super) fn time_taken(task: &Task) -> Option<Duration> {
+    Some(task.finished?.since(task.started?))
+}
+
+/// The time a stage took over all its tasks, from the first start to the last end, once all of them have ended.
+pub(super) fn stage_time(stage: Stage, tasks: &[Task]) -> Option<Duration> {
+    let of_stage = || tasks.iter().filter(|task| task.id.stage == stage);
+    let begun = of_stage().filter_map(|task| task.started).min()?;
+    let ended: Option<Vec<_>> =
+        of_stage().filter(|task| task.started.is_some()).map(|task| task.finished).collect();
+    Some(ended?.into_iter().max()?.since(begun))
+}
+
+/// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 2 min`.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}.{} s", seconds, duration.subsec_millis() / 100),
+        1..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A number and its noun.
+pub(super) fn plural(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let words = [400, 12_000, 185_000, 3_720_000].map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(words, ["0.4 s", "12 s", "3 min 5 s", "1 h 2 min"]);
+    }
+}
