@@ -159,13 +159,12 @@ impl FromRequestParts<Arc<App>> for Place {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let caller = Caller::of(app, &parts.headers)?;
-        let path =
-            RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::not_found())?;
-        let find = |wanted: &str| path.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
+        let path = RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::not_found())?;
+        let find =
+            |wanted: &str| path.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
         let (owner, name) = find("owner").zip(find("repo")).ok_or_else(Problem::not_found)?;
         let repository = app.data().repository(&owner, &name).cloned();
-        let repository =
-            repository.filter(|found| caller.sees(app, found) || matches!(caller, Caller::App));
+        let repository = repository.filter(|found| caller.sees(app, found) || matches!(caller, Caller::App));
         Ok(Self { app: Arc::clone(app), repository: repository.ok_or_else(Problem::not_found)?, caller })
     }
 }

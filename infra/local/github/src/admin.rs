@@ -72,16 +72,16 @@ async fn set_rate_limit(State(app): State<Arc<App>>, caller: Caller, Body(sent):
 
 async fn redeliver(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u64>) -> Answer {
     only_people(&caller)?;
-    if crate::webhook::redeliver(&app, id) { Ok(StatusCode::ACCEPTED.into_response()) } else { Err(Problem::not_found()) }
+    if !crate::webhook::redeliver(&app, id) {
+        return Err(Problem::not_found());
+    }
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({}))).into_response())
 }
 
-async fn press(
-    place: Place,
-    Path((_, _, id, identifier)): Path<(String, String, u64, String)>,
-) -> Answer {
+async fn press(place: Place, Path((_, _, id, identifier)): Path<(String, String, u64, String)>) -> Answer {
     only_people(&place.caller)?;
     crate::checks::press(&place, id, &identifier)?;
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({}))).into_response())
 }
 
 async fn state(State(app): State<Arc<App>>) -> Answer {
@@ -95,7 +95,8 @@ pub(crate) fn snapshot(app: &App) -> Value {
         // Rendering takes the lock itself, so the lists are copied out first.
         let (checks, comments) = {
             let data = app.data();
-            let checks: Vec<_> = data.checks.iter().filter(|known| known.repository == repository.id).cloned().collect();
+            let checks: Vec<_> =
+                data.checks.iter().filter(|known| known.repository == repository.id).cloned().collect();
             let comments: Vec<_> =
                 data.comments.iter().filter(|known| known.repository == repository.id).cloned().collect();
             (checks, comments)

@@ -163,8 +163,10 @@ impl Listing {
         if self.page > 1 {
             links.push((1, "first"));
         }
-        let links: Vec<String> =
-            links.iter().map(|(page, relation)| format!("<{}{page}>; rel=\"{relation}\"", self.address)).collect();
+        let links: Vec<String> = links
+            .iter()
+            .map(|(page, relation)| format!("<{}{page}>; rel=\"{relation}\"", self.address))
+            .collect();
         let link = (!links.is_empty()).then(|| HeaderValue::from_str(&links.join(", ")).ok()).flatten();
         let start = (self.page - 1).saturating_mul(self.per_page);
         (items.into_iter().skip(start).take(self.per_page).collect(), link)

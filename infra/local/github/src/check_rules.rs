@@ -54,7 +54,8 @@ pub(crate) struct Annotation {
     pub(crate) start_column: Option<u64>,
     #[serde(default)]
     pub(crate) end_column: Option<u64>,
-    pub(crate) annotation_level: String,
+    #[serde(rename = "annotation_level")]
+    pub(crate) level: String,
     pub(crate) message: String,
     #[serde(default)]
     pub(crate) title: Option<String>,
@@ -81,7 +82,10 @@ impl Sent {
         if self.status.as_deref() == Some("completed") && self.conclusion.is_none() {
             return Err(refusal("`conclusion` is required when `status` is `completed`."));
         }
-        if self.details_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        if self
+            .details_url
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
         {
             return Err(refusal("`details_url` must use http or https scheme."));
         }
@@ -107,7 +111,7 @@ fn check_output(output: &Output) -> Result<(), Problem> {
 }
 
 fn check_annotation(annotation: &Annotation) -> Result<(), Problem> {
-    one_of("annotation_level", Some(&annotation.annotation_level), &LEVELS)?;
+    one_of("annotation_level", Some(&annotation.level), &LEVELS)?;
     if annotation.path.is_empty() || annotation.path.starts_with('/') {
         return Err(refusal("An annotation's `path` is relative to the repository and not empty."));
     }
@@ -119,7 +123,9 @@ fn check_annotation(annotation: &Annotation) -> Result<(), Problem> {
         return Err(refusal("Annotations only support columns when they start and end on the same line."));
     }
     at_most("title", annotation.title.as_deref().unwrap_or_default(), LONGEST_ANNOTATION_TITLE)?;
-    for (field, text) in [("message", Some(&annotation.message)), ("raw_details", annotation.raw_details.as_ref())] {
+    for (field, text) in
+        [("message", Some(&annotation.message)), ("raw_details", annotation.raw_details.as_ref())]
+    {
         if text.is_some_and(|text| text.len() > LARGEST_ANNOTATION_BYTES) {
             return Err(refusal(format!("An annotation's `{field}` is at most 64 KB.")));
         }
@@ -130,11 +136,16 @@ fn check_annotation(annotation: &Annotation) -> Result<(), Problem> {
 fn check_actions(actions: &[Action]) -> Result<(), Problem> {
     if actions.len() > MOST_ACTIONS {
         let count = actions.len();
-        return Err(refusal(format!("No more than {MOST_ACTIONS} items are allowed; {count} were supplied.")));
+        return Err(refusal(format!(
+            "No more than {MOST_ACTIONS} items are allowed; {count} were supplied."
+        )));
     }
     for action in actions {
-        let limits =
-            [("label", &action.label, 20), ("description", &action.description, 40), ("identifier", &action.identifier, 20)];
+        let limits = [
+            ("label", &action.label, 20),
+            ("description", &action.description, 40),
+            ("identifier", &action.identifier, 20),
+        ];
         for (field, text, limit) in limits {
             at_most(field, text, limit)?;
             if text.is_empty() {

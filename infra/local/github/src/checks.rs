@@ -53,7 +53,8 @@ async fn create(place: Place, Body(sent): Body<Sent>) -> Answer {
     let head_sha = sent.head_sha.clone().ok_or_else(|| missing("head_sha"))?;
     // A check hangs on a commit: branches and abbreviations are no names of one here.
     let known = if head_sha.len() == 40 { place.repository.git.commit(&head_sha).await? } else { None };
-    let head_sha = known.ok_or_else(|| Problem::unprocessable(format!("No commit found for SHA: {head_sha}")))?;
+    let head_sha =
+        known.ok_or_else(|| Problem::unprocessable(format!("No commit found for SHA: {head_sha}")))?;
     let run = {
         let mut data = place.app.data();
         let mut run = CheckRun {
@@ -214,7 +215,8 @@ async fn annotations(
 struct Filter {
     check_name: Option<String>,
     status: Option<String>,
-    filter: Option<String>,
+    #[serde(rename = "filter")]
+    extent: Option<String>,
     app_id: Option<u64>,
 }
 
@@ -236,7 +238,7 @@ pub(crate) async fn of_ref(place: &Place, reference: &str, query: &str, listing:
         });
         wanted.cloned().collect()
     };
-    if filter.filter.as_deref() != Some("all") {
+    if filter.extent.as_deref() != Some("all") {
         let mut seen = std::collections::HashSet::new();
         found.retain(|run| seen.insert(run.name.clone()));
     }

@@ -178,11 +178,17 @@ async fn react(
     let author = place.caller.account(&place.app);
     let new_id = place.app.data().next_id();
     let (reaction, is_new) = change(&place, id, |comment| {
-        let same = |known: &&Reaction| known.content == wanted.content && known.author["login"] == author["login"];
+        let same =
+            |known: &&Reaction| known.content == wanted.content && known.author["login"] == author["login"];
         if let Some(known) = comment.reactions.iter().find(same) {
             return (known.json(), false);
         }
-        let reaction = Reaction { id: new_id, content: wanted.content.clone(), author: author.clone(), created_at: now() };
+        let reaction = Reaction {
+            id: new_id,
+            content: wanted.content.clone(),
+            author: author.clone(),
+            created_at: now(),
+        };
         let json = reaction.json();
         comment.reactions.push(reaction);
         (json, true)
@@ -239,7 +245,7 @@ impl Comment {
             "body": self.body,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
-            "author_association": if self.author["login"] == repository.owner.as_str() { "OWNER" } else { "NONE" },
+            "author_association": repository.association(self.author["login"].as_str().unwrap_or_default()),
             "performed_via_github_app": if self.by_app { crate::installation_tokens::app_json(app) } else { Value::Null },
             "reactions": { "total_count": self.reactions.len() },
         })

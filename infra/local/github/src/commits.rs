@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::access::Place;
 use crate::answer::{Answer, Listing, Problem, ok, with_link};
+use crate::git::is_path;
 use crate::history;
 use crate::pulls::in_network;
 use crate::state::App;
@@ -57,7 +58,8 @@ async fn show(place: &Place, reference: &str, headers: &HeaderMap) -> Answer {
     let (api_url, html_url) = (place.api_url(), place.html_url());
     let git = &place.repository.git;
     let commit = history::one(git, &sha).await?;
-    let files = history::files(git, commit.parents.first().map(String::as_str), &sha, (&api_url, &html_url)).await?;
+    let files =
+        history::files(git, commit.parents.first().map(String::as_str), &sha, (&api_url, &html_url)).await?;
     let sum = |name: &str| files.iter().filter_map(|file| file[name].as_u64()).sum::<u64>();
     let mut body = commit.in_rest(&api_url, &html_url);
     body["stats"] =
@@ -83,7 +85,12 @@ async fn list(
     let sha = git.commit(&from).await?;
     let sha = sha.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "Git Repository is empty."))?;
     let mut arguments = vec![sha.as_str()];
-    if let Some(path) = filter.path.as_deref() {
+    if let Some(path) =
+        filter.path.as_deref().map(|path| path.trim_matches('/')).filter(|path| !path.is_empty())
+    {
+        if !is_path(path) {
+            return Ok(listing.array(Vec::new()));
+        }
         arguments.extend(["--", path]);
     }
     let (page, link) = listing.cut(history::log(git, &arguments).await?);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::access::Place;
 use crate::answer::{Answer, Problem, ok};
-use crate::git::lossy;
+use crate::git::{is_path, lossy};
 use crate::state::App;
 
 /// Beyond this size GitHub gives a file's bytes only in raw form.
@@ -70,6 +70,9 @@ async fn answer(place: &Place, Query(at): Query<At>, headers: &HeaderMap, path: 
     if path.is_empty() {
         return Ok(ok(links.listing(&list(place, &commit, "").await?)));
     }
+    if !is_path(path) {
+        return Err(Problem::not_found());
+    }
     let found = list(place, &commit, path).await?.into_iter().next().ok_or_else(Problem::not_found)?;
     if found.kind == "dir" {
         return Ok(ok(links.listing(&list(place, &commit, &format!("{path}/")).await?)));
@@ -79,13 +82,16 @@ async fn answer(place: &Place, Query(at): Query<At>, headers: &HeaderMap, path: 
     }
     if wants_raw && found.kind != "submodule" {
         let bytes = git.bytes(&["cat-file", "blob", &found.sha]).await?;
-        return Ok(([(header::CONTENT_TYPE, "application/vnd.github.raw; charset=utf-8")], bytes).into_response());
+        return Ok(
+            ([(header::CONTENT_TYPE, "application/vnd.github.raw; charset=utf-8")], bytes).into_response()
+        );
     }
     let mut body = links.entry(&found);
     match found.kind {
         "file" if found.size <= LARGEST_INLINE => {
             body["encoding"] = json!("base64");
-            body["content"] = json!(in_lines(&STANDARD.encode(git.bytes(&["cat-file", "blob", &found.sha]).await?)));
+            body["content"] =
+                json!(in_lines(&STANDARD.encode(git.bytes(&["cat-file", "blob", &found.sha]).await?)));
         }
         "file" => {
             body["encoding"] = json!("none");
@@ -99,15 +105,9 @@ async fn answer(place: &Place, Query(at): Query<At>, headers: &HeaderMap, path: 
 
 /// The entries git lists for a path: a folder's own entry, or its content when the path ends in `/`.
 async fn list(place: &Place, commit: &str, path: &str) -> Result<Vec<Entry>, Problem> {
-    // Without this, `*` and `:` in a path would be patterns.
-    let literal = format!(":(literal){path}");
     let mut arguments = vec!["ls-tree", "-z", "--long", "--full-tree", commit];
     if !path.is_empty() {
         arguments.extend(["--", path]);
-    }
-    if path.starts_with(':') {
-        arguments.pop();
-        arguments.push(&literal);
     }
     let output = lossy(&place.repository.git.bytes(&arguments).await?);
     let entries = output.split('\0').filter_map(|line| {

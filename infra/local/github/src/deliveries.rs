@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -51,7 +51,8 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, Query(filter): Query<
     };
     let next = (found.len() > per_page).then(|| found.pop()).flatten();
     let link = next.and_then(|next| {
-        let address = format!("{}/app/hook/deliveries?per_page={per_page}&cursor=v{}", app.base_url(), next["id"]);
+        let address =
+            format!("{}/app/hook/deliveries?per_page={per_page}&cursor=v{}", app.base_url(), next["id"]);
         HeaderValue::from_str(&format!("<{address}>; rel=\"next\"")).ok()
     });
     Ok(with_link(ok(Value::Array(found)), link))
@@ -68,5 +69,5 @@ async fn again(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u64>)
     if !redeliver(&app, id) {
         return Err(Problem::not_found());
     }
-    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], Json(json!({}))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(json!({}))).into_response())
 }

@@ -134,7 +134,8 @@ struct Filter {
 
 async fn list(place: Place, Query(filter): Query<Filter>, listing: Listing) -> Answer {
     place.reads("deployments")?;
-    let matches = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+    let matches =
+        |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
     let found: Vec<Deployment> = {
         let data = place.app.data();
         let mine = data.deployments.iter().rev().filter(|known| known.repository == place.repository.id);
@@ -151,7 +152,8 @@ async fn list(place: Place, Query(filter): Query<Filter>, listing: Listing) -> A
 
 fn find(place: &Place, id: u64) -> Result<Deployment, Problem> {
     let data = place.app.data();
-    let found = data.deployments.iter().find(|known| known.id == id && known.repository == place.repository.id);
+    let found =
+        data.deployments.iter().find(|known| known.id == id && known.repository == place.repository.id);
     found.cloned().ok_or_else(Problem::not_found)
 }
 
@@ -245,10 +247,7 @@ async fn list_statuses(
     Ok(listing.array(found.statuses.iter().rev().map(|status| status.json(&place, id)).collect()))
 }
 
-async fn show_status(
-    place: Place,
-    Path((_, _, id, status)): Path<(String, String, u64, u64)>,
-) -> Answer {
+async fn show_status(place: Place, Path((_, _, id, status)): Path<(String, String, u64, u64)>) -> Answer {
     place.reads("deployments")?;
     let deployment = find(&place, id)?;
     let found = deployment.statuses.iter().find(|known| known.id == status).ok_or_else(Problem::not_found)?;

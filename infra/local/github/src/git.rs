@@ -24,14 +24,20 @@ impl Git {
         Self { directory: directory.into() }
     }
 
-    /// Creates the repository, or leaves an existing one as it is.
-    pub(crate) async fn create(&self, default_branch: &str) -> Result<()> {
+    /// Creates the repository, or leaves an existing one as it is and says so by `false`.
+    pub(crate) async fn create(&self, default_branch: &str) -> Result<bool> {
         if self.directory.join("HEAD").exists() {
-            return Ok(());
+            return Ok(false);
         }
         tokio::fs::create_dir_all(&self.directory).await.context("create the repository's folder")?;
-        self.text(&["init", "--quiet", "--bare", "--template=", &format!("--initial-branch={default_branch}")])
-            .await?;
+        self.text(&[
+            "init",
+            "--quiet",
+            "--bare",
+            "--template=",
+            &format!("--initial-branch={default_branch}"),
+        ])
+        .await?;
         // GitHub shows pull requests' refs to everybody and lets nobody push them.
         let settings = [
             ("http.receivepack", "true"),
@@ -45,12 +51,13 @@ impl Git {
         for (name, value) in settings {
             self.text(&["config", "--add", name, value]).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) async fn refs(&self) -> Result<Refs> {
-        let listing =
-            self.text(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"]).await?;
+        let listing = self
+            .text(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"])
+            .await?;
         let pairs = listing.lines().filter_map(|line| line.split_once(' '));
         Ok(pairs.map(|(object, name)| (name.to_owned(), object.to_owned())).collect())
     }
@@ -61,7 +68,8 @@ impl Git {
         if name.is_empty() || name.starts_with('-') || forbidden.iter().any(|part| name.contains(part)) {
             return Ok(None);
         }
-        let mut candidates = vec![format!("refs/heads/{name}"), format!("refs/tags/{name}"), format!("refs/{name}")];
+        let mut candidates =
+            vec![format!("refs/heads/{name}"), format!("refs/tags/{name}"), format!("refs/{name}")];
         if name == "HEAD" || name.starts_with("refs/") || is_sha(name) {
             candidates.push(name.to_owned());
         }
@@ -76,7 +84,10 @@ impl Git {
 
     /// The object a full ref names, not peeled.
     pub(crate) async fn object(&self, reference: &str) -> Result<Option<String>> {
-        if !reference.starts_with("refs/") || reference.contains("..") || reference.contains(['^', '~', ':', '@']) {
+        if !reference.starts_with("refs/")
+            || reference.contains("..")
+            || reference.contains(['^', '~', ':', '@'])
+        {
             return Ok(None);
         }
         self.verify(reference).await
@@ -142,6 +153,8 @@ impl Git {
         command.env_clear();
         command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"));
         command.env("HOME", &self.directory).env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C.UTF-8");
+        // A path is a path, also when it looks like a pattern.
+        command.env("GIT_LITERAL_PATHSPECS", "1");
         command.current_dir(&self.directory).kill_on_drop(true);
         command
     }
@@ -166,6 +179,11 @@ impl Git {
 /// Whether a text can be a commit's name: seven to forty hexadecimal digits.
 pub(crate) fn is_sha(text: &str) -> bool {
     (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a text can be a path inside a commit.
+pub(crate) fn is_path(text: &str) -> bool {
+    text.split('/').all(|part| !["", ".", ".."].contains(&part)) && !text.contains('\0')
 }
 
 /// The text of bytes that are nearly always UTF-8.

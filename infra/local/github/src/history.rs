@@ -44,8 +44,18 @@ pub(crate) async fn one(git: &Git, sha: &str) -> Result<Commit> {
 fn parse(entry: &str) -> Option<Commit> {
     let (header, files) = entry.split_once('\u{3}')?;
     let fields: Vec<&str> = header.splitn(10, '\u{2}').collect();
-    let [sha, tree, parents, author, author_mail, author_date, committer, committer_mail, commit_date, message] =
-        fields.try_into().ok()?;
+    let [
+        sha,
+        tree,
+        parents,
+        author,
+        author_mail,
+        author_date,
+        committer,
+        committer_mail,
+        commit_date,
+        message,
+    ] = fields.try_into().ok()?;
     let person = |name: &str, email: &str, date: &str| Person {
         name: name.to_owned(),
         email: email.to_owned(),
@@ -53,7 +63,8 @@ fn parse(entry: &str) -> Option<Commit> {
     };
     let tokens: Vec<&str> = files.split('\0').map(|part| part.trim_start_matches('\n')).collect();
     let tokens: Vec<&str> = tokens.into_iter().filter(|part| !part.is_empty()).collect();
-    let changes = tokens.chunks_exact(2).filter_map(|pair| Some((pair[0].chars().next()?, pair[1].to_owned())));
+    let changes =
+        tokens.chunks_exact(2).filter_map(|pair| Some((pair[0].chars().next()?, pair[1].to_owned())));
     Some(Commit {
         sha: sha.to_owned(),
         tree: tree.to_owned(),
@@ -125,11 +136,18 @@ impl Person {
 }
 
 /// The files that differ between two trees, renames found, in the REST form and in path order.
-pub(crate) async fn files(git: &Git, base: Option<&str>, head: &str, urls: (&str, &str)) -> Result<Vec<Value>> {
+pub(crate) async fn files(
+    git: &Git,
+    base: Option<&str>,
+    head: &str,
+    urls: (&str, &str),
+) -> Result<Vec<Value>> {
     let shape = ["-r", "-z", "-M", "--raw", "--no-abbrev", "--numstat"];
     let output = match base {
         Some(base) => git.bytes(&[&["diff-tree"], &shape[..], &[base, head]].concat()).await?,
-        None => git.bytes(&[&["diff-tree", "--root", "--no-commit-id"], &shape[..], &[head]].concat()).await?,
+        None => {
+            git.bytes(&[&["diff-tree", "--root", "--no-commit-id"], &shape[..], &[head]].concat()).await?
+        }
     };
     let text = lossy(&output);
     let mut tokens = text.split('\0').filter(|token| !token.is_empty()).peekable();

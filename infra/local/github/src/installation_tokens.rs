@@ -124,7 +124,8 @@ async fn create_token(
     let covered = covered(&app, installation);
     let narrowed = (wanted.repositories.is_some() || wanted.repository_ids.is_some()).then(|| {
         let names = wanted.repositories.unwrap_or_default();
-        let by_name = names.iter().map(|name| covered.iter().find(|known| known.name.eq_ignore_ascii_case(name)));
+        let by_name =
+            names.iter().map(|name| covered.iter().find(|known| known.name.eq_ignore_ascii_case(name)));
         let ids = wanted.repository_ids.unwrap_or_default();
         let by_id = ids.iter().map(|id| covered.iter().find(|known| known.id == *id));
         by_name.chain(by_id).map(|found| found.map(|known| known.id)).collect::<Option<Vec<u64>>>()
@@ -143,7 +144,9 @@ async fn create_token(
         installation.permissions.get(name).is_some_and(|held| held == level || level == "read")
     };
     if !permissions.iter().all(granted) {
-        return Err(Problem::unprocessable("The permissions requested are not granted to this installation."));
+        return Err(Problem::unprocessable(
+            "The permissions requested are not granted to this installation.",
+        ));
     }
     let token = format!("ghs_{}", random_hex(18));
     let expires_at = now() + LIFE_OF_A_TOKEN;
@@ -167,7 +170,8 @@ async fn create_token(
 
 fn covered(app: &App, installation: &Installation) -> Vec<Repository> {
     let all = app.data().repositories.clone();
-    let covers = |known: &Repository| app.installation_of(known).is_some_and(|found| found.id == installation.id);
+    let covers =
+        |known: &Repository| app.installation_of(known).is_some_and(|found| found.id == installation.id);
     all.into_iter().filter(covers).collect()
 }
 

@@ -41,19 +41,24 @@ impl PublicKey {
         self.0.verify(signed.as_bytes(), &decode(signature)?).map_err(|_| UNREADABLE)?;
         let claims = parse(claims)?;
         let issuer = &claims["iss"];
-        let issued_by_app = issuer.as_u64() == Some(app_id) || issuer.as_str() == Some(app_id.to_string().as_str());
+        let issued_by_app =
+            issuer.as_u64() == Some(app_id) || issuer.as_str() == Some(app_id.to_string().as_str());
         if !issued_by_app {
             return Err("'Issuer' claim ('iss') must be an Integer");
         }
         let expires = claims["exp"].as_i64().unwrap_or(0);
         if expires <= now {
-            return Err("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires");
+            return Err(
+                "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+            );
         }
         if expires > now + LONGEST_LIFE_SECONDS {
             return Err("'Expiration time' claim ('exp') is too far in the future");
         }
         if claims["iat"].as_i64().is_none_or(|issued| issued > now + LEEWAY_SECONDS) {
-            return Err("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued");
+            return Err(
+                "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+            );
         }
         Ok(())
     }
@@ -76,7 +81,10 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         (usize::from(first), rest)
     } else {
         let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        (digits.iter().try_fold(0_usize, |sum, &digit| sum.checked_mul(256)?.checked_add(digit.into()))?, rest)
+        (
+            digits.iter().try_fold(0_usize, |sum, &digit| sum.checked_mul(256)?.checked_add(digit.into()))?,
+            rest,
+        )
     };
     (found == tag).then_some(())?;
     rest.split_at_checked(length)

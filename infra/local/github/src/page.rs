@@ -54,7 +54,8 @@ async fn one(app: &App, repository: &Repository) -> anyhow::Result<String> {
         Vec::new()
     } else {
         // The heads of pull requests from forks stand beside the repository's own branches.
-        history::log(&repository.git, &[COMMITS_SHOWN, "--branches", "--tags", "--glob=refs/pull/*/head"]).await?
+        history::log(&repository.git, &[COMMITS_SHOWN, "--branches", "--tags", "--glob=refs/pull/*/head"])
+            .await?
     };
     for commit in commits {
         let tips = refs.iter().filter(|(_, sha)| **sha == commit.sha);
@@ -91,18 +92,32 @@ fn newest_runs(app: &App, repository: &Repository, sha: &str) -> Vec<CheckRun> {
 fn check(html: &mut String, run: &CheckRun) -> std::fmt::Result {
     let state = run.conclusion.as_deref().unwrap_or(&run.status);
     let title = escape(run.title.as_deref().unwrap_or_default());
-    writeln!(html, "<div id=\"check-{}\"><b class=\"{state}\">{state}</b> {}: {title}", run.id, escape(&run.name))?;
+    writeln!(
+        html,
+        "<div id=\"check-{}\"><b class=\"{state}\">{state}</b> {}: {title}",
+        run.id,
+        escape(&run.name)
+    )?;
     if let Some(completed) = run.completed_at {
         let seconds = completed.as_second() - run.started_at.as_second();
         write!(html, " <small>{seconds} s</small>")?;
     }
     for text in [&run.summary, &run.text].into_iter().flatten().filter(|text| !text.is_empty()) {
-        writeln!(html, "<details><summary>{}</summary><pre>{}</pre></details>", first_line(text), escape(text))?;
+        writeln!(
+            html,
+            "<details><summary>{}</summary><pre>{}</pre></details>",
+            first_line(text),
+            escape(text)
+        )?;
     }
     for note in &run.annotations {
         let (path, line) = (escape(&note.path), note.start_line);
-        let level = &note.annotation_level;
-        writeln!(html, "<p><small class=\"{level}\">{level}</small> <code>{path}:{line}</code> {}</p>", escape(&note.message))?;
+        let level = &note.level;
+        writeln!(
+            html,
+            "<p><small class=\"{level}\">{level}</small> <code>{path}:{line}</code> {}</p>",
+            escape(&note.message)
+        )?;
     }
     for button in run.buttons() {
         let (label, description) = (escape(&button.label), escape(&button.description));
@@ -115,12 +130,19 @@ fn check(html: &mut String, run: &CheckRun) -> std::fmt::Result {
 fn pulls(html: &mut String, app: &App, repository: &Repository) -> std::fmt::Result {
     let data = app.data();
     for pull in data.pulls.iter().filter(|pull| pull.base_repository == repository.id) {
-        let state = if pull.merged { "merged" } else if pull.open { "open" } else { "closed" };
+        let state = if pull.merged {
+            "merged"
+        } else if pull.open {
+            "open"
+        } else {
+            "closed"
+        };
         let (title, head, base) = (escape(&pull.title), escape(&pull.head_branch), escape(&pull.base_branch));
         writeln!(html, "<article><h3>#{} {title}</h3><p>{state}: {head} into {base}</p>", pull.number)?;
         let mine = |id: u64, issue: u64| id == repository.id && issue == pull.number;
         for comment in data.comments.iter().filter(|known| mine(known.repository, known.issue)) {
-            let (author, body) = (escape(comment.author["login"].as_str().unwrap_or_default()), escape(&comment.body));
+            let (author, body) =
+                (escape(comment.author["login"].as_str().unwrap_or_default()), escape(&comment.body));
             let reactions: Vec<&str> = comment.reactions.iter().map(|one| one.content.as_str()).collect();
             let (when, reactions) = (comment.created_at, reactions.join(" "));
             writeln!(html, "<p><b>{author}</b> <small>{when} {reactions}</small></p><pre>{body}</pre>")?;
@@ -150,17 +172,25 @@ fn deployments(html: &mut String, app: &App, repository: &Repository) -> std::fm
 
 fn deliveries(app: &App) -> String {
     let data = app.data();
-    let mut html = "<h2>Webhooks</h2><table><tr><th>when<th>event<th>answer<th>took<th>delivery</tr>".to_owned();
+    let mut html =
+        "<h2>Webhooks</h2><table><tr><th>when<th>event<th>answer<th>took<th>delivery</tr>".to_owned();
     for delivery in data.deliveries.iter().rev().take(DELIVERIES_SHOWN) {
         let event = escape(&delivery.event);
-        let action = delivery.action.as_deref().map(|action| format!(".{}", escape(action))).unwrap_or_default();
-        let (answer, took) = delivery.outcome.as_ref().map_or(("under way".to_owned(), String::new()), |outcome| {
-            (format!("{} {}", outcome.code, escape(&outcome.status)), format!("{} ms", outcome.duration.as_millis()))
-        });
+        let action =
+            delivery.action.as_deref().map(|action| format!(".{}", escape(action))).unwrap_or_default();
+        let (answer, took) =
+            delivery.outcome.as_ref().map_or(("under way".to_owned(), String::new()), |outcome| {
+                (
+                    format!("{} {}", outcome.code, escape(&outcome.status)),
+                    format!("{} ms", outcome.duration.as_millis()),
+                )
+            });
         let again = if delivery.redelivery { " (again)" } else { "" };
         let row = [delivery.delivered_at.to_string(), format!("{event}{action}"), answer, took];
         html.push_str("<tr>");
-        row.iter().for_each(|cell| html.extend(["<td>", cell]));
+        for cell in &row {
+            html.extend(["<td>", cell]);
+        }
         html.extend(["<td><code>", delivery.guid.as_str(), "</code>", again, "</tr>\n"]);
     }
     html.push_str("</table></html>");

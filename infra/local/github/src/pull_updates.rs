@@ -104,7 +104,9 @@ pub(crate) async fn bring_head(app: &App, pull: &Pull, head: &str) -> Result<Rep
     if base.id == source.id {
         base.git.set_ref(&reference, head).await?;
     } else {
-        base.git.fetch(source.git.directory(), &format!("refs/heads/{}", pull.head_branch), &reference).await?;
+        base.git
+            .fetch(source.git.directory(), &format!("refs/heads/{}", pull.head_branch), &reference)
+            .await?;
     }
     Ok(base)
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
 use axum::extract::{Path, Query};
 use axum::routing::get;
-use axum::Router;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,7 +78,8 @@ async fn open(place: Place, Body(wanted): Body<Wanted>) -> Answer {
     let base_sha = base_sha.ok_or_else(|| invalid("base"))?;
     let (owner, branch) = wanted.head.split_once(':').unwrap_or((&base.owner, &wanted.head));
     let source = in_network(&place.app, base, owner).ok_or_else(|| invalid("head"))?;
-    let head_sha = source.git.commit(&format!("refs/heads/{branch}")).await?.ok_or_else(|| invalid("head"))?;
+    let head_sha =
+        source.git.commit(&format!("refs/heads/{branch}")).await?.ok_or_else(|| invalid("head"))?;
     let title = wanted.title.filter(|title| !title.trim().is_empty());
     let title = title.ok_or_else(|| Problem::field("PullRequest", "title", "missing_field"))?;
     if source.id != base.id {
@@ -191,7 +192,9 @@ async fn edit(
     let mut current = texts.ok_or_else(Problem::not_found)?;
     match wanted.state.as_deref() {
         Some("closed") if pull.open => close(app, pull.id, false, login).await?,
-        Some("open") if pull.merged => return Err(Problem::custom("PullRequest", "A merged pull request cannot be reopened.")),
+        Some("open") if pull.merged => {
+            return Err(Problem::custom("PullRequest", "A merged pull request cannot be reopened."));
+        }
         Some("open") if !pull.open => {
             let reopened = change(app, pull.id, |pull| (pull.open, pull.closed_at) = (true, None));
             tell(app, &reopened.ok_or_else(Problem::not_found)?, "reopened", login).await?;
@@ -205,11 +208,7 @@ async fn edit(
     Ok(ok(in_payload(app, &current).await?))
 }
 
-async fn files(
-    place: Place,
-    Path((_, _, number)): Path<(String, String, u64)>,
-    listing: Listing,
-) -> Answer {
+async fn files(place: Place, Path((_, _, number)): Path<(String, String, u64)>, listing: Listing) -> Answer {
     place.reads("pull_requests")?;
     let pull = find(&place.app, &place.repository, number).ok_or_else(Problem::not_found)?;
     let mut files = changed_files(&place.app, &place.repository, &pull).await?;
@@ -218,7 +217,9 @@ async fn files(
 }
 
 async fn changed_files(app: &App, base: &Repository, pull: &Pull) -> anyhow::Result<Vec<Value>> {
-    let Some(start) = base.git.merge_base(&pull.base_sha, &pull.head_sha).await? else { return Ok(Vec::new()) };
+    let Some(start) = base.git.merge_base(&pull.base_sha, &pull.head_sha).await? else {
+        return Ok(Vec::new());
+    };
     history::files(&base.git, Some(&start), &pull.head_sha, (&app.api_url(base), &app.html_url(base))).await
 }
 
@@ -240,7 +241,10 @@ pub(crate) async fn in_payload(app: &App, pull: &Pull) -> anyhow::Result<Value> 
 fn json(app: &App, pull: &Pull) -> Value {
     let (base, head) = {
         let data = app.data();
-        (data.repository_by_id(pull.base_repository).cloned(), data.repository_by_id(pull.head_repository).cloned())
+        (
+            data.repository_by_id(pull.base_repository).cloned(),
+            data.repository_by_id(pull.head_repository).cloned(),
+        )
     };
     let end = |repository: Option<&Repository>, branch: &str, sha: &str| {
         json!({
@@ -254,6 +258,8 @@ fn json(app: &App, pull: &Pull) -> Value {
     let api_url = base.as_ref().map(|base| app.api_url(base)).unwrap_or_default();
     let html_url = base.as_ref().map(|base| app.html_url(base)).unwrap_or_default();
     let number = pull.number;
+    let author = pull.author["login"].as_str().unwrap_or_default();
+    let association = base.as_ref().map_or("NONE", |base| base.association(author));
     json!({
         "id": pull.id,
         "node_id": node_id("PullRequest", pull.id),
@@ -264,7 +270,7 @@ fn json(app: &App, pull: &Pull) -> Value {
         "title": pull.title,
         "body": pull.body,
         "user": pull.author,
-        "author_association": if pull.head_repository == pull.base_repository { "MEMBER" } else { "NONE" },
+        "author_association": association,
         "created_at": pull.created_at,
         "updated_at": pull.updated_at,
         "closed_at": pull.closed_at,

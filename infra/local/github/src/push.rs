@@ -97,7 +97,9 @@ async fn payload(
         Some(head) => history::one(git, head).await?.in_push(&html_url),
         None => Value::Null,
     };
-    let same_tip = |(name, object): &(&String, &String)| Some(object.as_str()) == head.as_deref() && name.starts_with("refs/heads/");
+    let same_tip = |(name, object): &(&String, &String)| {
+        Some(object.as_str()) == head.as_deref() && name.starts_with("refs/heads/")
+    };
     let base_ref = if old.is_none() { refs_before.iter().find(same_tip).map(|(name, _)| name) } else { None };
     let short = |sha: Option<&str>| sha.unwrap_or(NO_OBJECT)[..12].to_owned();
     let compare = match (old, new) {

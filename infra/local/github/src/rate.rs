@@ -95,7 +95,9 @@ async fn tagged(response: Response, conditional: Option<&HeaderValue>) -> Respon
         parts.headers.insert(header::ETAG, value);
     }
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=60, s-maxage=60"));
-    parts.headers.insert(header::VARY, HeaderValue::from_static("Accept, Authorization, Cookie, X-GitHub-OTP"));
+    parts
+        .headers
+        .insert(header::VARY, HeaderValue::from_static("Accept, Authorization, Cookie, X-GitHub-OTP"));
     if known {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_LENGTH);

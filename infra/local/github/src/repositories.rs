@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/repos/{owner}/{repo}/zipball/{*name}", get(zip_of_ref))
 }
 
-/// What the download host answers; its routes carry no ETag.
+/// What the download host answers; its routes carry no `ETag`.
 pub(crate) fn downloads() -> Router<Arc<App>> {
     Router::new().route("/codeload/{owner}/{repo}/legacy.zip/{*name}", get(download))
 }
@@ -83,9 +83,7 @@ async fn list_branches(place: Place, listing: Listing) -> Answer {
     let refs = place.repository.git.refs().await?;
     let branches = refs.iter().filter_map(|(name, sha)| Some((name.strip_prefix("refs/heads/")?, sha)));
     let api_url = place.api_url();
-    let entry = |(name, sha): (&str, &String)| {
-        json!({ "name": name, "commit": { "sha": sha, "url": format!("{api_url}/commits/{sha}") }, "protected": false })
-    };
+    let entry = |(name, sha): (&str, &String)| json!({ "name": name, "commit": { "sha": sha, "url": format!("{api_url}/commits/{sha}") }, "protected": false });
     Ok(listing.array(branches.map(entry).collect()))
 }
 
@@ -119,17 +117,7 @@ async fn show_ref(place: Place, Path((_, _, name)): Path<(String, String, String
 
 async fn permission(place: Place, Path((_, _, user)): Path<(String, String, String)>) -> Answer {
     place.reads("metadata")?;
-    let repository = &place.repository;
-    let mut collaborators = repository.collaborators.iter();
-    let role = if user.eq_ignore_ascii_case(&repository.owner) {
-        "admin"
-    } else if let Some((_, role)) = collaborators.find(|(login, _)| login.eq_ignore_ascii_case(&user)) {
-        role
-    } else if repository.private {
-        "none"
-    } else {
-        "read"
-    };
+    let role = place.repository.role(&user);
     // The older field knows four levels only.
     let permission = match role {
         "maintain" => "write",

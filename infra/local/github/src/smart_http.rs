@@ -24,7 +24,7 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     let Some((owner, name, service)) = address(parts.uri.path()) else {
         return Problem::not_found().into_response();
     };
-    let pushes = service == "git-receive-pack"
+    let writes = service == "git-receive-pack"
         || (service == "info/refs" && parts.uri.query() == Some("service=git-receive-pack"));
     let Ok(caller) = Caller::of(&app, &parts.headers) else { return ask_for_credentials() };
     let repository = app.data().repository(owner, name).cloned();
@@ -35,17 +35,19 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
             _ => (StatusCode::NOT_FOUND, "Repository not found.\n").into_response(),
         };
     };
-    let pusher = match (pushes, caller) {
+    let pusher = match (writes, caller) {
         (false, _) => None,
         (true, Caller::Person(login)) => Some(login),
         (true, Caller::Anonymous) => return ask_for_credentials(),
-        (true, _) => return (StatusCode::FORBIDDEN, "Write access to repository not granted.\n").into_response(),
+        (true, _) => {
+            return (StatusCode::FORBIDDEN, "Write access to repository not granted.\n").into_response();
+        }
     };
     let result = match pusher {
         Some(login) if parts.method == Method::POST => {
             // A task of its own: refs that moved are announced even when the client has gone.
-            let pushed = tokio::spawn(receive(app, repository, service.to_owned(), login, parts, body));
-            pushed.await.context("take a push").flatten()
+            let push = tokio::spawn(receive(app, repository, service.to_owned(), login, parts, body));
+            push.await.context("take a push").flatten()
         }
         _ => serve(&repository, service, &parts, body).await,
     };
@@ -117,8 +119,11 @@ fn start(repository: &Repository, service: &str, parts: &Parts, user: Option<&st
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let forwarded =
-        [("content-length", "CONTENT_LENGTH"), ("content-encoding", "HTTP_CONTENT_ENCODING"), ("git-protocol", "GIT_PROTOCOL")];
+    let forwarded = [
+        ("content-length", "CONTENT_LENGTH"),
+        ("content-encoding", "HTTP_CONTENT_ENCODING"),
+        ("git-protocol", "GIT_PROTOCOL"),
+    ];
     for (name, variable) in forwarded {
         if let Some(value) = header(name) {
             command.env(variable, value);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use jiff::Timestamp;
 use ring::hmac;
@@ -85,11 +85,33 @@ impl Repository {
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
+
+    /// The role of a person: the owner's, a collaborator's, or what everybody has.
+    pub(crate) fn role(&self, login: &str) -> &str {
+        let given = self.collaborators.iter().find(|(known, _)| known.eq_ignore_ascii_case(login));
+        match given {
+            _ if login.eq_ignore_ascii_case(&self.owner) => "admin",
+            Some((_, role)) => role,
+            None if self.private => "none",
+            None => "read",
+        }
+    }
+
+    /// The `author_association` of what a person writes here.
+    pub(crate) fn association(&self, login: &str) -> &'static str {
+        let is_collaborator = self.collaborators.keys().any(|known| known.eq_ignore_ascii_case(login));
+        match () {
+            () if login.eq_ignore_ascii_case(&self.owner) => "OWNER",
+            () if is_collaborator => "COLLABORATOR",
+            () => "NONE",
+        }
+    }
 }
 
 impl App {
     pub(crate) async fn open(options: Options) -> Result<Arc<Self>> {
-        let public_key = PublicKey::from_pem(&options.app_public_key_pem).context("read the App's public key")?;
+        let public_key =
+            PublicKey::from_pem(&options.app_public_key_pem).context("read the App's public key")?;
         let target = Target { url: options.webhook_url.clone(), secret: options.webhook_secret.clone() };
         let data = Data { target, rate_limit: options.rate_limit, ..Data::default() };
         let wanted = options.repositories.clone();
@@ -141,7 +163,12 @@ impl App {
     }
 
     pub(crate) async fn create_repository(&self, wanted: NewRepository) -> Result<Repository> {
-        ensure!(is_name(&wanted.owner) && is_name(&wanted.name), "a repository's name has only letters, digits, `.`, `-`, `_`");
+        ensure!(
+            is_name(&wanted.owner) && is_name(&wanted.name),
+            "a repository's name has only letters, digits, `.`, `-`, `_`"
+        );
+        let taken = || format!("repository `{}/{}` exists already", wanted.owner, wanted.name);
+        ensure!(self.data().repository(&wanted.owner, &wanted.name).is_none(), taken());
         let parent = match &wanted.fork_of {
             Some(full_name) => {
                 let (owner, name) = full_name.split_once('/').context("`fork_of` is owner/name")?;
@@ -152,15 +179,15 @@ impl App {
         };
         let folder = format!("{}.git", wanted.name);
         let git = Git::at(self.options.state_dir.join("repositories").join(&wanted.owner).join(folder));
-        let default_branch = parent.as_ref().map_or(wanted.default_branch, |parent| parent.default_branch.clone());
-        git.create(&default_branch).await?;
-        if let Some(parent) = &parent {
+        let default_branch =
+            parent.as_ref().map_or(&wanted.default_branch, |parent| &parent.default_branch).clone();
+        let is_new = git.create(&default_branch).await?;
+        // A fork that was here before a restart keeps its own commits.
+        if let Some(parent) = parent.as_ref().filter(|_| is_new) {
             git.fetch(parent.git.directory(), "refs/heads/*", "refs/heads/*").await?;
         }
         let mut data = self.data();
-        if data.repository(&wanted.owner, &wanted.name).is_some() {
-            bail!("repository `{}/{}` exists already", wanted.owner, wanted.name);
-        }
+        ensure!(data.repository(&wanted.owner, &wanted.name).is_none(), taken());
         let repository = Repository {
             id: data.next_id(),
             owner: wanted.owner,
@@ -215,7 +242,9 @@ pub(crate) fn node_id(kind: &str, id: impl std::fmt::Display) -> String {
 /// The form in which payloads and answers name an account.
 pub(crate) fn account(base_url: &str, login: &str, kind: &str) -> Value {
     // Stable over restarts, as nothing but the login is known of a person.
-    let id = login.bytes().fold(17_u64, |sum, byte| (sum * 31 + u64::from(byte.to_ascii_lowercase())) % 900_000_007);
+    let id = login
+        .bytes()
+        .fold(17_u64, |sum, byte| (sum * 31 + u64::from(byte.to_ascii_lowercase())) % 900_000_007);
     json!({
         "login": login,
         "id": id,

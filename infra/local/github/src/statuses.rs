@@ -52,7 +52,10 @@ async fn create(
         return Err(Problem::field("Status", "state", "invalid"));
     }
     if sent.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
-        return Err(Problem::custom("Status", format!("description is too long (maximum is {LONGEST_DESCRIPTION} characters)")));
+        return Err(Problem::custom(
+            "Status",
+            format!("description is too long (maximum is {LONGEST_DESCRIPTION} characters)"),
+        ));
     }
     let sha = place.commit(&sha).await?;
     let status = {

@@ -90,7 +90,9 @@ pub(crate) fn send(app: &Arc<App>, repository: &Repository, event: &str, mut pay
 
 /// Sends an earlier delivery again, under its own `X-GitHub-Delivery`.
 pub(crate) fn redeliver(app: &Arc<App>, id: u64) -> bool {
-    let Some(earlier) = app.data().deliveries.iter().find(|known| known.id == id).cloned() else { return false };
+    let Some(earlier) = app.data().deliveries.iter().find(|known| known.id == id).cloned() else {
+        return false;
+    };
     let draft = Draft {
         guid: earlier.guid,
         event: earlier.event,
@@ -218,7 +220,8 @@ fn status_text(status: axum::http::StatusCode) -> String {
 }
 
 fn shown(headers: &axum::http::HeaderMap<HeaderValue>) -> Value {
-    let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(crate::git::lossy(value.as_bytes()))));
+    let pairs =
+        headers.iter().map(|(name, value)| (name.to_string(), json!(crate::git::lossy(value.as_bytes()))));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 

@@ -14,7 +14,10 @@ async fn a_failed_delivery_is_not_repeated_but_can_be_sent_again() {
     let first = world.hook().await;
     let listed = settled(&world, 1).await;
     assert_eq!((&listed[0]["status_code"], &listed[0]["event"]), (&json!(500), &json!("push")));
-    assert_eq!((&listed[0]["guid"], &listed[0]["redelivery"]), (&json!(first.header("x-github-delivery")), &json!(false)));
+    assert_eq!(
+        (&listed[0]["guid"], &listed[0]["redelivery"]),
+        (&json!(first.header("x-github-delivery")), &json!(false))
+    );
     world.no_hook_left().await;
 
     world.answer_hooks_with(StatusCode::ACCEPTED);
@@ -52,12 +55,28 @@ async fn an_address_that_nobody_serves_is_a_recorded_failure() {
     let copy = world.clone_of("acme/shop").await;
     copy.push_file("develop", "a", "1").await;
     let listed = settled(&world, 1).await;
-    assert_eq!((&listed[0]["status_code"], &listed[0]["status"]), (&json!(0), &json!("failed to connect to host")));
+    assert_eq!(
+        (&listed[0]["status_code"], &listed[0]["status"]),
+        (&json!(0), &json!("failed to connect to host"))
+    );
 
     world.github.set_webhook(&world.hook_url, "another secret");
     copy.push_file("develop", "a", "2").await;
     let listed = settled(&world, 2).await;
     assert_eq!(listed[0]["status_code"], 401, "the receiver refuses a signature of another secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_does_not_answer_is_cut_off_after_ten_seconds() {
+    let world = World::start().await;
+    // The kernel takes the connection, and nobody ever reads from it.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    world.github.set_webhook(format!("http://{}/", silent.local_addr().expect("an address")), "s");
+    world.clone_of("acme/shop").await.push_file("develop", "a", "1").await;
+    let listed = settled(&world, 1).await;
+    assert_eq!((&listed[0]["status"], &listed[0]["status_code"]), (&json!("timed out"), &json!(0)));
+    let took = listed[0]["duration"].as_f64().unwrap_or_default();
+    assert!((10.0..15.0).contains(&took), "cut off after {took} s");
 }
 
 /// The deliveries, once there are this many and all have ended.

@@ -1,8 +1,11 @@
 //! What git pushes, and the `push` events it brings.
 
+use local_github::{NewRepository, Options};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use crate::world::{INSTALLATION, PUSH_TOKEN, World, person, try_git};
+use crate::world::{APP_ID, INSTALLATION, KEYS, PUSH_TOKEN, World, git, person, try_git};
 
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 
@@ -31,7 +34,10 @@ async fn a_first_push_tells_everything_about_its_commits() {
     assert_eq!(field("/ref"), "refs/heads/develop");
     assert_eq!(field("/before"), NOTHING);
     assert_eq!(field("/after"), head.as_str());
-    assert_eq!((field("/created"), field("/deleted"), field("/forced")), (json!(true), json!(false), json!(false)));
+    assert_eq!(
+        (field("/created"), field("/deleted"), field("/forced")),
+        (json!(true), json!(false), json!(false))
+    );
     assert_eq!(field("/installation/id"), INSTALLATION);
     assert_eq!(field("/repository/full_name"), "acme/shop");
     assert_eq!(field("/repository/owner/login"), "acme");
@@ -99,7 +105,11 @@ async fn every_kind_of_change_to_a_ref_is_told_as_what_it_is() {
     }
     copy.git(&["push", "--quiet", "--tags"]).await;
     copy.git(&["push", "--quiet", "origin", ":x"]).await;
-    assert_eq!(world.hook().await.payload["ref"], "refs/heads/x", "more than three tags at once are not told");
+    assert_eq!(
+        world.hook().await.payload["ref"],
+        "refs/heads/x",
+        "more than three tags at once are not told"
+    );
     world.no_hook_left().await;
 }
 
@@ -116,7 +126,13 @@ async fn git_asks_for_the_push_token() {
         (format!("http://anybody:{PUSH_TOKEN}@{host}/acme/shop.git"), true),
         (format!("http://anybody:wrong@{host}/acme/shop.git"), false),
         (format!("http://anybody:{PUSH_TOKEN}@{host}/acme/missing.git"), false),
-        (format!("http://x-access-token:{}@{host}/acme/shop.git", world.app().await.replace("Bearer ", "")), true),
+        (
+            format!(
+                "http://x-access-token:{}@{host}/acme/shop.git",
+                world.app().await.replace("Bearer ", "")
+            ),
+            true,
+        ),
     ];
     for (address, allowed) in clones {
         let (passed, said) = try_git(&world.folder, &["ls-remote", &address]).await;
@@ -142,12 +158,14 @@ async fn a_push_of_some_megabytes_and_a_shallow_clone_pass() {
     let world = World::start().await;
     let copy = world.clone_of("acme/open").await;
     // Hardly compressible, so that git sends it in chunks.
-    let text: String = (0..400_000_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let words = (0..400_000_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string());
+    let text = words.collect::<String>();
     let sha = copy.push_file("main", "large.txt", &text).await;
     assert_eq!(world.hook().await.payload["after"], sha.as_str());
     let target = world.folder.join("shallow").to_string_lossy().into_owned();
     let address = format!("{}/acme/open.git", world.url);
-    let (passed, said) = try_git(&world.folder, &["clone", "--quiet", "--depth", "1", &address, &target]).await;
+    let (passed, said) =
+        try_git(&world.folder, &["clone", "--quiet", "--depth", "1", &address, &target]).await;
     assert!(passed, "{said}");
     assert_eq!(std::fs::read_to_string(world.folder.join("shallow/large.txt")).ok(), Some(text));
 }
@@ -168,4 +186,34 @@ async fn a_repository_without_the_app_sends_nothing() {
     world.clone_of("acme/later").await.push_file("trunk", "a", "1").await;
     assert_eq!(world.hook().await.payload["repository"]["name"], "later");
     world.no_hook_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_outlive_a_restart() {
+    let world = World::start().await;
+    let sha = world.clone_of("acme/open").await.push_file("main", "a", "1").await;
+    let fork = NewRepository::public("mallory", "open").fork_of("acme/open");
+    world.github.create_repository(fork.clone()).await.expect("a fork");
+    let own = world.clone_of("mallory/open").await.push_file("main", "a", "2").await;
+    let mut options = Options::new(world.folder.join("state"), APP_ID, KEYS.public_pem.clone());
+    options.repositories = vec![NewRepository::public("acme", "open"), fork];
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served =
+        tokio::spawn(local_github::serve(listener, options, async { stopped.await.unwrap_or_default() }));
+    for (repository, expected) in [("acme/open", sha), ("mallory/open", own)] {
+        let listed = git(&world.folder, &["ls-remote", &format!("{url}/{repository}.git"), "main"]).await;
+        assert!(listed.starts_with(&expected), "{repository}: {listed}");
+    }
+    drop(stop);
+    served.await.expect("it ends").expect("it ends well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_on_loopback_only() {
+    let world = World::start().await;
+    let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port is free");
+    let refused = world.github.serve(listener, std::future::pending()).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("loopback only")));
 }

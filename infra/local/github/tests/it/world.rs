@@ -124,7 +124,8 @@ impl World {
         let (answer, answers) = watch::channel(StatusCode::ACCEPTED);
         let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let hook_url = format!("http://{}/webhook", receiver.local_addr().expect("it has an address"));
-        let routes = Router::new().route("/webhook", axum::routing::post(receive)).with_state((sender, answers));
+        let routes =
+            Router::new().route("/webhook", axum::routing::post(receive)).with_state((sender, answers));
         let mut end = stopped.clone();
         tokio::spawn(async move {
             let done = async move { while end.changed().await.is_ok() {} };
@@ -133,8 +134,8 @@ impl World {
 
         let mut options = Options::new(folder.join("state"), APP_ID, KEYS.public_pem.clone());
         options.installations = vec![Installation::on(INSTALLATION, "acme"), Installation::on(502, "nobody")];
-        options.push_token = PUSH_TOKEN.to_owned();
-        options.webhook_secret = SECRET.to_owned();
+        options.push_token = PUSH_TOKEN.into();
+        options.webhook_secret = SECRET.into();
         options.repositories = vec![
             NewRepository::public("acme", "shop").private().default_branch("develop"),
             NewRepository::public("acme", "open"),
@@ -157,7 +158,10 @@ impl World {
     /// The next webhook; those of one push come in any order.
     pub async fn hook(&self) -> Hook {
         let mut hooks = self.hooks.lock().await;
-        tokio::time::timeout(PATIENCE, hooks.recv()).await.expect("a webhook comes").expect("the receiver lives")
+        tokio::time::timeout(PATIENCE, hooks.recv())
+            .await
+            .expect("a webhook comes")
+            .expect("the receiver lives")
     }
 
     /// The next webhook of this event, whatever came before it.
@@ -204,7 +208,14 @@ impl World {
     }
 
     /// Sends a request and compares its answer with a status and the fields that matter.
-    pub async fn check(&self, line: &str, who: &str, body: Option<Value>, status: u16, expected: Value) -> Value {
+    pub async fn check(
+        &self,
+        line: &str,
+        who: &str,
+        body: Option<Value>,
+        status: u16,
+        expected: Value,
+    ) -> Value {
         let shown = body.as_ref().map(ToString::to_string).unwrap_or_default();
         let shown: String = shown.chars().take(200).collect();
         let reply = self.call(line, who, body).await;
@@ -227,7 +238,8 @@ impl World {
         let folder = self.folder.join(full_name.replace('/', "-"));
         let copy = Copy { folder };
         let address = self.url.replace("http://", &format!("http://dana:{PUSH_TOKEN}@"));
-        git(&self.folder, &["clone", "--quiet", &format!("{address}/{full_name}.git"), &path(&copy.folder)]).await;
+        git(&self.folder, &["clone", "--quiet", &format!("{address}/{full_name}.git"), &path(&copy.folder)])
+            .await;
         copy
     }
 }
