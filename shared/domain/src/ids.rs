@@ -200,7 +200,9 @@ impl FromStr for RunId {
     type Err = InvalidName;
 
     fn from_str(value: &str) -> Result<Self, InvalidName> {
-        let invalid = || InvalidName::new("run id", value, "`<owner>.<repository>.<sha>` or the same with `.untrusted`");
+        let invalid = || {
+            InvalidName::new("run id", value, "`<owner>.<repository>.<sha>` or the same with `.untrusted`")
+        };
         let (rest, trust) = match value.strip_suffix(UNTRUSTED_SUFFIX) {
             Some(rest) => (rest, Trust::Untrusted),
             None => (value, Trust::Trusted),
@@ -318,7 +320,13 @@ impl FromStr for TaskId {
     type Err = InvalidName;
 
     fn from_str(value: &str) -> Result<Self, InvalidName> {
-        let invalid = || InvalidName::new("task id", value, "`<stage>/<service>`, from deploy on `<stage>/<service>@<environment>`");
+        let invalid = || {
+            InvalidName::new(
+                "task id",
+                value,
+                "`<stage>/<service>`, from deploy on `<stage>/<service>@<environment>`",
+            )
+        };
         let (stage, rest) = value.split_once('/').ok_or_else(invalid)?;
         let stage = Stage::ALL.into_iter().find(|known| known.as_str() == stage).ok_or_else(invalid)?;
         let (subject, environment) = match rest.split_once('@') {
@@ -385,35 +393,4 @@ macro_rules! as_text {
 as_text!(RunId, TaskId, AttemptId);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn round_trip<T: FromStr + fmt::Display>(text: &str) -> bool {
-        text.parse::<T>().is_ok_and(|value| value.to_string() == text)
-    }
-
-    #[test]
-    fn ids_read_back_what_they_write() {
-        let sha = "0123456789abcdef0123456789abcdef01234567";
-        assert!(round_trip::<RunId>(&format!("vive-sphere.bot.manager.{sha}")));
-        assert!(round_trip::<RunId>(&format!("vive-sphere.bot-manager.{sha}.untrusted")));
-        for task in ["test/authentication", "test/+checks", "deploy/authentication@development"] {
-            assert!(round_trip::<TaskId>(task), "{task}");
-            assert!(round_trip::<AttemptId>(&format!("o.r.{sha}/{task}/3")), "{task}");
-        }
-    }
-
-    #[test]
-    fn hostile_names_are_refused() {
-        for path in ["/etc/passwd", "a/../b", "..", "a\\b", "a\nb", ""] {
-            assert!(path.parse::<RepositoryPath>().is_err(), "{path}");
-        }
-        for task in ["test", "test/", "deploy/a", "test/a@development", "fly/a", "test/A", "test/_a"] {
-            assert!(task.parse::<TaskId>().is_err(), "{task}");
-        }
-        for repository in ["a", "a/b/c", "a/..", "a b/c", "/b"] {
-            assert!(repository.parse::<RepositoryName>().is_err(), "{repository}");
-        }
-        assert!("ABCDEF6789abcdef0123456789abcdef01234567".parse::<Sha>().is_err());
-    }
-}
+mod tests;

@@ -184,7 +184,7 @@ fn what_the_convention_cannot_name_is_a_problem() {
     problem: service `chat`: `infrastructure/kubernetes/chat-deployment.yaml` is not in the commit; add it, or name another with `services.chat.manifests` in `infrastructure/ci_cd/pipeline.yaml`
     problem: a manifest in `infrastructure/kubernetes` cannot name a component: `Odd` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit; rename it or name the services in `infrastructure/ci_cd/pipeline.yaml`
     ");
-    insta::assert_snapshot!(told(None, &Tree::default()), @"");
+    insta::assert_snapshot!(told(None, &Tree::default()), @"problem: there is nothing to run: no `backend/<service>/Dockerfile`, no `integration_tests/`; name the services in `infrastructure/ci_cd/pipeline.yaml`");
 }
 
 #[test]

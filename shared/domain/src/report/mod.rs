@@ -1,6 +1,18 @@
 //! What a test build left behind, read as data, and the verdict by policy.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+mod bandit;
+mod coverage;
+mod flake8;
+mod judge;
+mod junit;
+mod log;
+mod place;
+
+pub use judge::judge;
 
 /// The most annotations kept of a report; the rest is counted (GitHub takes 50 in one request:
 /// <https://docs.github.com/en/rest/checks/runs>).
@@ -68,3 +80,37 @@ pub enum AnnotationLevel {
     /// Fails the check.
     Failure,
 }
+
+/// The entries of a build's `result.zip` by name: `junit.xml`, `coverage.json`, `flake8.txt`, `bandit.json`,
+/// `exit-code`, `flake8-exit-code`, `bandit-exit-code`, `log.txt`.
+pub type ResultFiles = BTreeMap<String, Vec<u8>>;
+
+/// What a test task ran, and with it the policy that its results are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A service's unit tests.
+    Service {
+        /// The least line coverage in percent; none means that it is not judged.
+        coverage: Option<u8>,
+    },
+    /// The integration tests.
+    Integration,
+    /// The repository-wide checks, those that ran.
+    Checks {
+        /// Whether flake8 ran.
+        flake8: bool,
+        /// Whether bandit ran.
+        bandit: bool,
+    },
+}
+
+/// Reads a JSON object; serde alone would also take a list of its fields.
+fn object<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;
