@@ -1,3 +1,4 @@
 //! Stateful fakes of the ports and builders for tests.
 
 pub mod aws;
+pub mod contract;

@@ -1,0 +1,97 @@
+//! Fence, lock and releases of an environment.
+
+use domain::ports::{Answer, Environments, Fence, Locking, Written};
+
+use super::samples::{environment, name, release, repository, run_id, service, sha};
+
+/// Numbers are drawn one after the other; of two who draw the same one, one is told to look again.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn numbers_only_grow(environments: &impl Environments) -> Answer<()> {
+    let (repository, environment) = (repository(), environment());
+    let fence = |number, of| Fence { number, sha: sha(of), run: run_id(of) };
+    assert_eq!(environments.fence(&repository, &environment).await?, None);
+    assert_eq!(environments.draw(&repository, &environment, &fence(2, 1)).await?, Written::Conflict);
+    assert_eq!(environments.draw(&repository, &environment, &fence(1, 1)).await?, Written::Yes);
+    assert_eq!(environments.draw(&repository, &environment, &fence(1, 2)).await?, Written::Conflict);
+    assert_eq!(environments.fence(&repository, &environment).await?, Some(fence(1, 1)));
+
+    let (one, other) = (fence(2, 2), fence(2, 3));
+    let answers = tokio::join!(
+        environments.draw(&repository, &environment, &one),
+        environments.draw(&repository, &environment, &other),
+    );
+
+    let answers = [answers.0?, answers.1?];
+    assert_eq!(answers.iter().filter(|written| **written == Written::Yes).count(), 1, "{answers:?}");
+    let drawn = environments.fence(&repository, &environment).await?;
+    assert_eq!(drawn.map(|fence| fence.number), Some(2));
+    assert_eq!(environments.fence(&repository, &name("production")).await?, None);
+    assert_eq!(environments.fence(&name("vive-sphere/other"), &environment).await?, None);
+    Ok(())
+}
+
+/// One rollout at a time; its own lock is taken again without harm; only the holder frees it.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<()> {
+    let (repository, environment) = (repository(), environment());
+    let (one, two) = (run_id(1), run_id(2));
+    environments.unlock(&repository, &environment, &one).await?;
+    assert_eq!(environments.lock(&repository, &environment, &one, 1).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &one, 1).await?, Locking::Held);
+    let waiting = environments.lock(&repository, &environment, &two, 2).await?;
+    assert_eq!(waiting, Locking::HeldBy(one.clone()));
+
+    environments.unlock(&repository, &environment, &two).await?;
+    let waiting = environments.lock(&repository, &environment, &two, 2).await?;
+    assert_eq!(waiting, Locking::HeldBy(one.clone()), "who does not hold it cannot free it");
+    environments.unlock(&repository, &environment, &one).await?;
+    environments.unlock(&repository, &environment, &one).await?;
+    assert_eq!(environments.lock(&repository, &environment, &two, 2).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &name("production"), &one, 1).await?, Locking::Held);
+    Ok(())
+}
+
+/// Who comes after a higher number has taken the lock is out of date, whether it is held or free.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn a_higher_number_overtakes(environments: &impl Environments) -> Answer<()> {
+    let (repository, environment) = (repository(), environment());
+    let (old, new) = (run_id(1), run_id(2));
+    assert_eq!(environments.lock(&repository, &environment, &new, 5).await?, Locking::Held);
+    let held = environments.lock(&repository, &environment, &old, 4).await?;
+    assert_eq!(held, Locking::Overtaken { by: 5 });
+    environments.unlock(&repository, &environment, &new).await?;
+    let free = environments.lock(&repository, &environment, &old, 4).await?;
+    assert_eq!(free, Locking::Overtaken { by: 5 });
+    assert_eq!(environments.lock(&repository, &environment, &new, 5).await?, Locking::Held);
+    Ok(())
+}
+
+/// A release replaces one of a lower or the same number, never one of a higher; verified stands for itself.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn an_older_release_replaces_nothing(environments: &impl Environments) -> Answer<()> {
+    let (repository, environment, service) = (repository(), environment(), service());
+    assert_eq!(environments.releases(&repository, &environment, &service).await?, (None, None));
+
+    environments.set_current(&environment, &release(1, 3)).await?;
+    environments.set_current(&environment, &release(2, 3)).await?;
+    environments.set_current(&environment, &release(3, 2)).await?;
+    let releases = environments.releases(&repository, &environment, &service).await?;
+    assert_eq!(releases, (Some(release(2, 3)), None));
+
+    environments.set_verified(&environment, &release(2, 3)).await?;
+    environments.set_verified(&environment, &release(1, 1)).await?;
+    environments.set_current(&environment, &release(4, 4)).await?;
+    let releases = environments.releases(&repository, &environment, &service).await?;
+    assert_eq!(releases, (Some(release(4, 4)), Some(release(2, 3))));
+    let other = environments.releases(&repository, &environment, &name("bot_manager")).await?;
+    assert_eq!(other, (None, None));
+    Ok(())
+}
