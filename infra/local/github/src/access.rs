@@ -52,7 +52,7 @@ impl Caller {
     fn of_token(app: &App, token: &str, login: &str) -> Option<Self> {
         let expected = &app.options.push_token;
         if !expected.is_empty() && same(token, expected) {
-            return Some(Self::Person(if login.is_empty() { NAMELESS_PERSON } else { login }.to_owned()));
+            return Some(Self::Person(as_login(login)));
         }
         let data = app.data();
         let known = data.tokens.get(token).filter(|known| known.expires_at > Timestamp::now());
@@ -79,6 +79,14 @@ impl Caller {
 /// The account of the App's bot.
 pub(crate) fn app_account(app: &App) -> Value {
     account(app.base_url(), &format!("{}[bot]", app.options.app_slug), "Bot")
+}
+
+/// Any user name will do for the push token; what is no login on GitHub is made one.
+fn as_login(name: &str) -> String {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let letters = name.chars().take(39).map(|letter| if allowed(letter) { letter } else { '-' });
+    let login = letters.collect::<String>();
+    if login.is_empty() { NAMELESS_PERSON.to_owned() } else { login }
 }
 
 /// Compares secrets without telling by the time where they differ.

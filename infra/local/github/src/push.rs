@@ -40,6 +40,7 @@ pub(crate) async fn announce(
     login: &str,
 ) -> Result<()> {
     let changes = changes(before, after);
+    let repository = &choose_default_branch(app, repository, after, &changes).await?;
     let tags = changes.iter().filter(|change| change.branch().is_none()).count();
     for change in &changes {
         if change.branch().is_some() || tags <= MOST_TAGS {
@@ -48,6 +49,28 @@ pub(crate) async fn announce(
         }
     }
     crate::pull_updates::after_push(app, repository, &changes, login).await
+}
+
+/// As on GitHub, the first branch of an empty repository becomes its default branch.
+async fn choose_default_branch(
+    app: &App,
+    repository: &Repository,
+    after: &Refs,
+    changes: &[Change],
+) -> Result<Repository> {
+    let mut chosen = repository.clone();
+    let has_default = after.contains_key(&format!("refs/heads/{}", repository.default_branch));
+    let Some(branch) = changes.iter().find_map(Change::branch).filter(|_| !has_default) else {
+        return Ok(chosen);
+    };
+    if after.contains_key(&format!("refs/heads/{branch}")) {
+        repository.git.text(&["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
+        branch.clone_into(&mut chosen.default_branch);
+        if let Some(known) = app.data().repositories.iter_mut().find(|known| known.id == repository.id) {
+            branch.clone_into(&mut known.default_branch);
+        }
+    }
+    Ok(chosen)
 }
 
 fn changes(before: &Refs, after: &Refs) -> Vec<Change> {

@@ -36,7 +36,7 @@ pub(crate) async fn surround(State(app): State<Arc<App>>, request: Request, next
     let mut response = if window.used > limit {
         Problem::new(StatusCode::FORBIDDEN, "API rate limit exceeded").into_response()
     } else {
-        let response = next.run(request).await;
+        let response = in_github_words(next.run(request).await).await;
         if is_get && response.status() == StatusCode::OK {
             tagged(response, conditional.as_ref()).await
         } else {
@@ -53,6 +53,27 @@ pub(crate) async fn surround(State(app): State<Arc<App>>, request: Request, next
     }
     describe(response.headers_mut(), limit, used, window.reset);
     response
+}
+
+/// Refusals that the router makes itself, before any handler of ours, told as GitHub tells them.
+async fn in_github_words(response: Response) -> Response {
+    let is_text = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/plain"));
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => Problem::not_found().into_response(),
+        StatusCode::BAD_REQUEST if is_text => {
+            let text = to_bytes(response.into_body(), LARGEST_TAGGED_BODY).await.unwrap_or_default();
+            let text = crate::git::lossy(&text);
+            if text.starts_with("Invalid URL") {
+                return Problem::not_found().into_response();
+            }
+            Problem::unprocessable(format!("Invalid request.\n\n{text}")).into_response()
+        }
+        _ => response,
+    }
 }
 
 fn count(app: &App, who: &str) -> (u32, Window) {

@@ -106,9 +106,13 @@ async fn each_caller_sees_and_does_what_is_his() {
         ("GET /repos/acme/open/contents/a", &app, None, 200),
         ("POST /repos/other/thing/statuses/main", &app, Some(json!({ "state": "success" })), 403),
         ("GET /nothing/here", &app, None, 404),
+        ("DELETE /repos/acme/open", &app, None, 404),
+        ("GET /repos/acme/open/pulls/first", &app, None, 404),
+        ("GET /repos/acme/open/issues/1/comments?since=yesterday", &app, None, 422),
     ];
     for (line, who, body, status) in cases {
-        world.check(line, who, body, status, json!({})).await;
+        let answer = world.check(line, who, body, status, json!({})).await;
+        assert_eq!(answer["message"].is_string(), status >= 400, "{line}");
     }
     let line = format!("POST /app/installations/{INSTALLATION}/access_tokens");
     for body in [json!({ "repositories": ["thing"] }), json!({ "permissions": { "contents": "write" } })] {

@@ -189,6 +189,22 @@ async fn a_repository_without_the_app_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_branch_becomes_the_default_one() {
+    let world = World::start().await;
+    let address = world.url.replace("http://", &format!("http://dana%40example.com:{PUSH_TOKEN}@"));
+    let copy = world.clone_of("acme/open").await;
+    copy.git(&["remote", "set-url", "origin", &format!("{address}/acme/open.git")]).await;
+    copy.push_file("trunk", "a", "1").await;
+    let told = world.hook().await.payload;
+    assert_eq!(told["repository"]["default_branch"], "trunk");
+    assert_eq!(told["sender"]["login"], "dana-example-com", "a name that is no login is made one");
+    let heads = copy.git(&["ls-remote", "--symref", "origin", "HEAD"]).await;
+    assert!(heads.starts_with("ref: refs/heads/trunk"), "{heads}");
+    copy.push_file("other", "a", "2").await;
+    assert_eq!(world.hook().await.payload["repository"]["default_branch"], "trunk");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commits_outlive_a_restart() {
     let world = World::start().await;
     let sha = world.clone_of("acme/open").await.push_file("main", "a", "1").await;
