@@ -177,7 +177,7 @@ fn pull_request(payload: payload::PullRequest) -> Result<GithubEvent, EventError
     let Some(installation) = payload.installation else {
         return Ok(ignored("pull_request", NO_INSTALLATION));
     };
-    let pull_request = payload.pull_request;
+    let pull_request = payload.body;
     let head_repository = pull_request.head.repository;
     Ok(GithubEvent::PullRequest(PullRequest {
         action,
@@ -261,7 +261,8 @@ mod payload {
     #[derive(Deserialize)]
     pub struct PullRequest {
         pub action: String,
-        pub pull_request: PullRequestBody,
+        #[serde(rename = "pull_request")]
+        pub body: PullRequestBody,
         pub repository: Repository,
         pub installation: Option<Installation>,
         pub sender: Sender,

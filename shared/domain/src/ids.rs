@@ -136,7 +136,7 @@ name!(
         && !value.contains("..")
         && !value.contains("@{")
         && !value.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
-        && value.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
+        && value.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none())
 );
 
 impl RepositoryName {

@@ -32,7 +32,7 @@ fn told(file: Option<&str>, tree: &Tree) -> String {
     let file = file.map(|text| pipeline::parse(text).expect("a file that can be read"));
     let plan = match plan(file.as_ref(), tree) {
         Ok(plan) => plan,
-        Err(problems) => return problems.iter().map(|problem| format!("problem: {problem}\n")).collect(),
+        Err(problems) => return format!("problem: {}\n", problems.join("\nproblem: ")),
     };
     let mut told = String::new();
     let joined =
@@ -122,6 +122,29 @@ notifications: {slack: "#deploys", email: [team@vivesphere.example]}
 }
 
 #[test]
+fn the_example_is_planned_without_a_problem() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/example");
+    let (mut folders, mut paths) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("a folder of the example").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                paths.extend(
+                    entry.path().strip_prefix(&root).ok().map(|path| path.to_string_lossy().into_owned()),
+                );
+            }
+        }
+    }
+    let text = std::fs::read_to_string(root.join(PIPELINE_FILE)).expect("the example's pipeline file");
+    let file = pipeline::parse(&text).expect("a file that can be read");
+    let plan = plan(Some(&file), &paths.into_iter().collect()).expect("no problem");
+    let names: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
+    assert_eq!(names, ["api_gateway", "authentication", "bot_manager"]);
+    assert!(plan.checks.is_some() && plan.integration.is_some());
+}
+
+#[test]
 fn a_file_without_services_leaves_them_to_the_convention() {
     let same = told(None, &tree(&[], &[]));
     let (_, without_first_note) = same.split_once("note: there is no").expect("the note on the missing file");
@@ -146,7 +169,7 @@ fn a_service_without_tests_is_planned_to_be_red() {
 
 #[test]
 fn every_problem_is_told_at_once() {
-    let file = r#"
+    let file = r"
 version: 1
 services:
   authentication: {dockerfile: Dockerfile, manifests: [kubernetes/a.yaml, kubernetes/b.yaml]}
@@ -156,7 +179,7 @@ services:
   redis: {image: none, test: {coverage: 80}, manifests: []}
   odd-: {path: backend/common, dockerfile: README.md, manifests: [README.md]}
 checks: {flake8: [src/]}
-"#;
+";
     insta::assert_snapshot!(told(Some(file), &tree(&[], &[])), @"
     problem: service `authentication`: `Dockerfile` is not in the commit; add it, or name another with `services.authentication.dockerfile` in `infrastructure/ci_cd/pipeline.yaml`
     problem: service `authentication`: `kubernetes/a.yaml` is not in the commit; add it, or name another with `services.authentication.manifests` in `infrastructure/ci_cd/pipeline.yaml`

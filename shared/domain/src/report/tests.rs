@@ -254,10 +254,11 @@ fn the_first_family_of_junit_names_lines_itself() {
 
 #[test]
 fn the_log_is_cut_to_its_end() {
-    let log: String = (1..=10_000).map(|line| format!("line {line} {}\n", "ü".repeat(700))).collect();
+    let lines: Vec<String> = (1..=1_000).map(|line| format!("line {line} {}", "ü".repeat(700))).collect();
+    let log = lines.join("\n");
     let report = judge(Kind::Integration, &files(&[("log.txt", &log)]));
     assert_eq!(report.log_tail.len(), 40);
-    assert!(report.log_tail[39].starts_with("line 10000 ü"));
+    assert!(report.log_tail[39].starts_with("line 1000 ü"));
     assert!(report.log_tail.iter().all(|line| line.chars().count() <= 500));
 }
 
