@@ -14,6 +14,7 @@ use domain::task::{Applied, Outcome, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
 
 pub use render::{Rendered, render};
+pub use source::ManifestFile;
 
 /// How long a rollout waits before it asks for the lock again.
 const WAITING: Duration = Duration::from_secs(15);

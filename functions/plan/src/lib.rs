@@ -1,10 +1,10 @@
 //! Decides what a commit needs: reads its tree and pipeline file once, writes the run and its tasks, draws the fence,
 //! and wakes the first phase.
 
-mod archive;
 mod delivery;
 
-use domain::files::{operator, pipeline};
+use domain::files::{LARGEST_FILE, operator, pipeline};
+use domain::keys;
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::planning::plan;
 use domain::ports::{Answer, Artifacts, Deliveries, DeliveryState, Environments, Fault, Queue, Runs, Source, Written};
@@ -12,7 +12,7 @@ use domain::run::{Onset, Problem, Run, RunOutcome, RunState};
 use domain::spec::Plan;
 use domain::tasks::{phases_of, tasks_of};
 use domain::time::Timestamp;
-use lambda::Disposition;
+use lambda::{Commit, Disposition, LARGEST_SOURCE};
 
 /// Where the user's repository keeps its pipeline file.
 pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
@@ -21,7 +21,7 @@ pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
 pub const OPERATOR_FILE: &str = "operator.yaml";
 
 /// The largest operator's file read, in bytes.
-const LARGEST_OPERATOR_FILE: u64 = domain::files::LARGEST_FILE as u64;
+const LARGEST_OPERATOR_FILE: u64 = LARGEST_FILE as u64;
 
 /// The function with its ports.
 #[derive(Debug)]
@@ -143,8 +143,8 @@ where
 
     /// The plan, or what in the commit's own files forbids one.
     async fn read_plan(&self, head: &Run) -> Answer<Result<Plan, Vec<Problem>>> {
-        let commit = archive::fetch(&self.artifacts, &self.source, head).await?;
-        let file = match commit.file(PIPELINE_FILE)?.map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes))) {
+        let commit = self.commit(head).await?;
+        let file = match commit.file(PIPELINE_FILE, LARGEST_FILE as u64 + 1)?.map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes))) {
             None => None,
             Some(Ok(file)) => Some(file),
             Some(Err(error)) => {
@@ -154,6 +154,16 @@ where
         Ok(plan(file.as_ref(), &commit.tree()?).map_err(|sentences| {
             sentences.into_iter().map(|sentence| problem(None, sentence)).collect()
         }))
+    }
+
+    /// The source from the bucket, or from GitHub into the bucket.
+    async fn commit(&self, head: &Run) -> Answer<Commit> {
+        let (commit, key) = (Commit::scratch(head.id.sha.short()), keys::source(&head.id));
+        if !self.artifacts.get_file(&key, commit.path(), LARGEST_SOURCE).await? {
+            self.source.download(&head.id.repository, head.installation, &head.id.sha, commit.path(), LARGEST_SOURCE).await?;
+            self.artifacts.put_file(&key, commit.path()).await?;
+        }
+        Ok(commit)
     }
 
     /// Plan's own opening: wakes the first phase, or tells that there is nothing more to come.

@@ -1,3 +1,25 @@
 //! The publish function.
 
-fn main() {}
+use domain::ids::Stage;
+use domain::message::QueueName;
+use images::Images;
+use lambda::Variables;
+use queue::{Queue, Redelivery};
+use slipway_publish::Publishing;
+use store::Store;
+
+const SENDS_TO: [QueueName; 3] = [QueueName::Stage(Stage::Publish), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda::telemetry();
+    let mut variables = Variables::default();
+    let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
+    let own_queue = variables.text("PUBLISH_QUEUE_URL");
+    variables.complete()?;
+
+    let aws = lambda::aws().await;
+    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let work = Publishing { images: Images::new(&aws, Variables::optional("REGISTRY")) };
+    lambda::serve_stage(Stage::Publish, &store, &queue, &redelivery, &work).await
+}

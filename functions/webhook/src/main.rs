@@ -1,7 +1,5 @@
 //! The webhook function.
 
-use std::collections::BTreeMap;
-
 use domain::message::QueueName;
 use domain::time::Timestamp;
 use lambda::Variables;
@@ -14,14 +12,14 @@ use store::Store;
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
-    let (table, plan_queue) = (variables.text("TABLE_NAME"), variables.text("PLAN_QUEUE_URL"));
+    let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&[QueueName::Plan]));
     let secret_id = variables.text("WEBHOOK_SECRET_ID");
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let webhook = Webhook {
         deliveries: Store::new(&aws, table),
-        queue: Queue::new(&aws, BTreeMap::from([(QueueName::Plan, plan_queue)])),
+        queue: Queue::new(&aws, queues),
         secrets: Secrets::new(&aws),
         secret_id,
     };

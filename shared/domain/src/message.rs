@@ -87,6 +87,21 @@ pub enum QueueName {
     Notify,
 }
 
+impl QueueName {
+    /// The environment variable that holds the queue's URL.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Plan => "PLAN_QUEUE_URL",
+            Self::Stage(Stage::Test) => "TEST_QUEUE_URL",
+            Self::Stage(Stage::Build) => "BUILD_QUEUE_URL",
+            Self::Stage(Stage::Publish) => "PUBLISH_QUEUE_URL",
+            Self::Stage(Stage::Deploy) => "DEPLOY_QUEUE_URL",
+            Self::Stage(Stage::Verify) => "VERIFY_QUEUE_URL",
+            Self::Notify => "NOTIFY_QUEUE_URL",
+        }
+    }
+}
+
 impl Message {
     /// A plain wake.
     pub fn wake(run: &RunId, task: &TaskId) -> Self {

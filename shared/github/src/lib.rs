@@ -2,6 +2,7 @@
 
 mod app;
 mod checks;
+mod credentials;
 mod download;
 mod exchange;
 mod limits;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use domain::ports::{Fault, Secret};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
+
+pub use crate::credentials::Credentials;
 
 /// The newest stable version of the REST API (<https://docs.github.com/en/rest/about-the-rest-api/api-versions>).
 const API_VERSION: &str = "2026-03-10";

@@ -1,5 +1,9 @@
 //! Configuration from the environment: read once, complete, all problems reported together.
 
+use std::collections::BTreeMap;
+
+use domain::message::QueueName;
+
 /// Reads variables and remembers what is missing.
 #[derive(Debug, Default)]
 pub struct Variables {
@@ -19,6 +23,11 @@ impl Variables {
             self.missing.push(name);
         }
         value
+    }
+
+    /// The URLs of these queues.
+    pub fn queues(&mut self, names: &[QueueName]) -> BTreeMap<QueueName, String> {
+        names.iter().map(|name| (*name, self.text(name.variable()))).collect()
     }
 
     /// The variable's text, where it is set and not empty.

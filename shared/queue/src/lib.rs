@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
-use domain::ids::Stage;
 use domain::message::{Outgoing, QueueName};
 use domain::ports::{Answer, Fault};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -34,7 +33,7 @@ impl Queue {
     }
 
     fn url(&self, queue: QueueName) -> Answer<&str> {
-        let missing = || Fault::reject(format!("`{}` is not set, but a message must go there", variable(queue)));
+        let missing = || Fault::reject(format!("`{}` is not set, but a message must go there", queue.variable()));
         self.urls.get(&queue).map(String::as_str).ok_or_else(missing)
     }
 
@@ -74,19 +73,6 @@ impl domain::ports::Queue for Queue {
             batches.extend(batch::pack(&messages)?.into_iter().map(|batch| self.send_batch(url, batch)));
         }
         stream::iter(batches).buffer_unordered(PARALLEL).try_collect().await
-    }
-}
-
-/// The environment variable that holds a queue's URL.
-fn variable(queue: QueueName) -> &'static str {
-    match queue {
-        QueueName::Plan => "PLAN_QUEUE_URL",
-        QueueName::Stage(Stage::Test) => "TEST_QUEUE_URL",
-        QueueName::Stage(Stage::Build) => "BUILD_QUEUE_URL",
-        QueueName::Stage(Stage::Publish) => "PUBLISH_QUEUE_URL",
-        QueueName::Stage(Stage::Deploy) => "DEPLOY_QUEUE_URL",
-        QueueName::Stage(Stage::Verify) => "VERIFY_QUEUE_URL",
-        QueueName::Notify => "NOTIFY_QUEUE_URL",
     }
 }
 
