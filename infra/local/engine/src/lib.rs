@@ -8,5 +8,7 @@ mod engine;
 pub mod images;
 mod private;
 mod processes;
+mod shared;
 
 pub use engine::{Engine, Progress, no_progress};
+pub use shared::{Shared, shared};
