@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_cluster::{Options, Token};
+use local_cluster::{Certificate, Options, Token};
 use local_engine::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,11 +14,15 @@ async fn main() -> anyhow::Result<()> {
     let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
     let (port, token, image) = (next("0"), next("local"), next("slipway-local/python:bookworm"));
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tracing::info!(url, "listening");
+    let url = format!("https://{}", listener.local_addr()?);
+    let certificate = Certificate::generate()?;
+    let kubeconfig = std::env::temp_dir().join(format!("slipway-cluster-{port}.kubeconfig"));
+    std::fs::write(&kubeconfig, local_cluster::kubeconfig(&url, &token, Some(&certificate)))?;
+    tracing::info!(url, kubeconfig = %kubeconfig.display(), "listening");
     let options = Options {
         cloud: format!("example-{port}"),
         engine: Engine::at(std::env::var("DOCKER_HOST").ok()),
+        certificate: Some(certificate),
         tokens: vec![Token::administrator(token)],
         image_rewrites: Vec::new(),
         helper_image: image,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use base64::Engine as _;
 use local_engine::Engine;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -23,6 +24,7 @@ mod controllers;
 mod kubelet;
 mod objects;
 mod services;
+mod tls;
 
 pub use api::authentication::{Access, Token};
 use kubelet::Node;
@@ -30,6 +32,7 @@ use kubelet::docker::Docker;
 use objects::lifecycle::{Objects, Writer};
 use objects::resources::NAMESPACES;
 use services::Forwarders;
+pub use tls::Certificate;
 
 /// How a cluster is set up.
 pub struct Options {
@@ -37,6 +40,8 @@ pub struct Options {
     pub cloud: String,
     /// The engine that runs the containers.
     pub engine: Engine,
+    /// With it the server speaks TLS; kubectl sends tokens only then.
+    pub certificate: Option<Certificate>,
     /// Who may do what. Without a token nobody can do anything.
     pub tokens: Vec<Token>,
     /// Prefixes of image names that are pulled from elsewhere:
@@ -79,10 +84,17 @@ pub async fn serve(
     };
     let api =
         Arc::new(api::Api { objects: Arc::clone(&objects), tokens: options.tokens, engine: options.engine });
-    let server = axum::serve(listener, api::router(api));
+    let router = api::router(api);
     let server = async {
+        let serving = async {
+            match &options.certificate {
+                Some(certificate) => axum::serve(tls::Listener::new(listener, certificate)?, router).await,
+                None => axum::serve(listener, router).await,
+            }
+            .context("the API server ended")
+        };
         let served = tokio::select! {
-            served = async { server.await } => served.context("the API server ended"),
+            served = serving => served,
             () = shutdown.cancelled() => Ok(()),
         };
         shutdown.cancel();
@@ -99,11 +111,16 @@ pub async fn serve(
     served
 }
 
-/// A kubeconfig for a cluster at `url` (`http://127.0.0.1:<port>`).
-pub fn kubeconfig(url: &str, token: &str) -> String {
+/// A kubeconfig for a cluster at `url`: `http://127.0.0.1:<port>`, or `https://…` with the certificate it serves with.
+pub fn kubeconfig(url: &str, token: &str, certificate: Option<&Certificate>) -> String {
+    let mut cluster = json!({ "server": url });
+    if let Some(certificate) = certificate {
+        let authority = base64::engine::general_purpose::STANDARD.encode(certificate.authority());
+        cluster["certificate-authority-data"] = authority.into();
+    }
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "slipway",
-        "clusters": [{ "name": "slipway", "cluster": { "server": url } }],
+        "clusters": [{ "name": "slipway", "cluster": cluster }],
         "users": [{ "name": "slipway", "user": { "token": token } }],
         "contexts": [{ "name": "slipway", "context": { "cluster": "slipway", "user": "slipway" } }],
     });

@@ -163,6 +163,8 @@ fn network(node: &Node, pod: &Value) -> Vec<String> {
         ("--hostname", &hostname[..63.min(hostname.len())]),
         ("--dns-search", &search),
         ("--dns-option", "ndots:1"),
+        // A name that does not exist is asked of the outside world, which may not be there: do not wait for it long.
+        ("--dns-option", "timeout:1"),
     ];
     let mut arguments: Vec<String> =
         flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]).collect();

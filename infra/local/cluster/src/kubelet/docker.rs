@@ -9,9 +9,13 @@ use local_engine::Engine;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::json::text;
+
+/// How often the removal of everything is tried.
+const REMOVAL_TRIES: u32 = 10;
 
 /// The engine and what belongs to this cluster in it.
 pub struct Docker {
@@ -97,12 +101,23 @@ impl Docker {
     /// Removes all containers, volumes and the network of this cluster.
     ///
     /// # Errors
-    /// When the engine does not answer.
+    /// When the engine does not answer, or something cannot be removed.
     pub async fn remove_all(&self) -> anyhow::Result<()> {
+        // A start that was cut off may still put a container into the network after the list was read.
+        for _ in 1..REMOVAL_TRIES {
+            if self.remove_present().await.is_ok() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        self.remove_present().await
+    }
+
+    async fn remove_present(&self) -> anyhow::Result<()> {
         self.remove(&self.containers(None).await?).await?;
         let filters: Vec<String> = self.labels().iter().map(|label| format!("label={label}")).collect();
-        for (kind, list) in [("volume", "--quiet"), ("network", "--quiet")] {
-            let mut arguments = vec![kind, "ls", list];
+        for kind in ["volume", "network"] {
+            let mut arguments = vec![kind, "ls", "--quiet"];
             arguments.extend(filters.iter().flat_map(|filter| ["--filter", filter]));
             let found = self.engine.output(&arguments).await?;
             let found: Vec<&str> = found.lines().collect();
@@ -154,7 +169,7 @@ impl Docker {
                     tracing::warn!(error, "the engine's events broke off");
                 }
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 

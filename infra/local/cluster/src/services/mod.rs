@@ -120,7 +120,9 @@ impl Forwarders {
         let mut arguments: Vec<String> = vec!["run".into(), "--detach".into()];
         let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
         add("--network", self.docker.network.clone());
-        add("--label", format!("slipway.cloud={}", self.docker.cloud));
+        for label in self.docker.labels() {
+            add("--label", label);
+        }
         add("--label", format!("slipway.namespace={namespace}"));
         add("--label", format!("slipway.service={name}"));
         add("--name", format!("slipway-{}-service-{namespace}-{name}-{}", self.docker.cloud, &uid[..8]));
