@@ -1,4 +1,5 @@
 //! Stateful fakes of the ports and builders for tests.
 
 pub mod aws;
+pub mod aws_json;
 pub mod contract;
