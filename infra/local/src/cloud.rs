@@ -19,7 +19,8 @@ use crate::processes::Process;
 use crate::record::{Credentials, Record};
 use crate::settle::{self, AppKey, output};
 use crate::standins::Services;
-use crate::{functions, kubeconfig, ports, stack};
+use crate::target_cluster::ClusterAccess;
+use crate::{functions, ports, stack};
 
 /// How long requests in flight may take when the cloud ends.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ impl Cloud {
         let engine = find_engine(&options, progress).await?;
         record.engine_host = engine.host().map(str::to_owned);
         record.write(&options.state_dir)?;
-        let cache = engine_dir(&options.state_dir).join("cache");
+        let cache = engine_dir(&options.state_dir).join("images");
         images::ensure_build(&engine, &cache, progress).await?;
         let base_image = images::ensure_python(&engine, &cache, progress).await?;
 
@@ -97,6 +98,11 @@ impl Cloud {
         let github = services.github(listeners.github, &options.state_dir, &key, &operator, record).await?;
         services.builds(listeners.builds, engine.clone(), record).await;
         services.slack(listeners.slack, record);
+        let cluster = match &options.kubeconfig {
+            Some(path) => ClusterAccess::of_people(path)?,
+            None => services.cluster(listeners.cluster, &options, &engine, base_image, &operator, record)?,
+        };
+        record.kubeconfig = Some(cluster.path.clone());
 
         progress("deploying template.yaml through CloudFormation");
         let record = record.clone();
@@ -113,7 +119,8 @@ impl Cloud {
         };
         cloud.deploy().await?;
         progress("filling secrets and the operator's file");
-        cloud.settle(&key).await?;
+        cluster.make_namespaces(&operator).await?;
+        cloud.settle(&key, &cluster).await?;
         progress("the cloud is up");
         Ok(cloud)
     }
@@ -133,6 +140,7 @@ impl Cloud {
             ("GitHubApiUrl", self.record.github_url()),
             ("SlackApiUrl", format!("{}/api", self.record.slack_url())),
             ("MailSender", self.mail_sender.clone()),
+            ("Registry", self.record.registry()),
             ("BaseImage", base_image.to_owned()),
         ];
         let name = &self.options.name;
@@ -143,17 +151,14 @@ impl Cloud {
         self.record.write(&self.options.state_dir)
     }
 
-    async fn settle(&mut self, key: &AppKey) -> anyhow::Result<()> {
+    async fn settle(&mut self, key: &AppKey, cluster: &ClusterAccess) -> anyhow::Result<()> {
         let (aws, outputs) = (self.aws(), &self.record.outputs);
         settle::enable_time_to_live(&aws, outputs).await?;
         let github = json!({ "app_id": settle::APP_ID, "private_key": key.private });
         settle::fill_secret(&aws, outputs, "GitHubSecretId", &github.to_string()).await?;
         let slack = json!({ "token": self.record.credentials.slack_token });
         settle::fill_secret(&aws, outputs, "SlackSecretId", &slack.to_string()).await?;
-        if let Some(path) = &self.options.kubeconfig {
-            let text = kubeconfig::stand_alone(path)?;
-            settle::fill_secret(&aws, outputs, "KubeconfigSecretId", &text).await?;
-        }
+        settle::fill_secret(&aws, outputs, "KubeconfigSecretId", &cluster.deployer).await?;
         if !self.mail_sender.is_empty() {
             settle::verify_sender(&aws, &self.mail_sender).await?;
         }
@@ -229,7 +234,7 @@ async fn claim(options: &Options, progress: Progress<'_>) -> anyhow::Result<Reco
         ministack: None,
         ports: ports::Ports::default(),
         engine_host: None,
-        kubeconfig: options.kubeconfig.clone(),
+        kubeconfig: None,
         webhook_url: None,
         outputs: stack::Outputs::new(),
         credentials: Credentials {

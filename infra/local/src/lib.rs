@@ -16,6 +16,9 @@ mod settle;
 pub mod slack;
 mod stack;
 mod standins;
+mod target_cluster;
+mod watch;
+mod workbench;
 
 pub use aws::Aws;
 pub use cloud::Cloud;
@@ -25,3 +28,5 @@ pub use ports::Ports;
 pub use processes::Process;
 pub use record::{Credentials, Record};
 pub use stack::Outputs;
+pub use watch::{Watch, sdk_config};
+pub use workbench::Workbench;

@@ -110,6 +110,11 @@ impl Record {
         url(self.ports.github)
     }
 
+    /// The host of the image registry, as the engine reaches it.
+    pub fn registry(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.aws)
+    }
+
     /// The URL of Slack's page.
     pub fn slack_url(&self) -> String {
         url(self.ports.slack)

@@ -48,7 +48,7 @@ impl Services {
         let github = GitHub::open(options).await.context("preparing GitHub's repositories")?;
         let served = github.clone();
         let shutdown = self.shutdown.clone().cancelled_owned();
-        self.tasks.spawn(async move { report("GitHub", served.serve(listener, shutdown).await) });
+        self.spawn("GitHub", async move { served.serve(listener, shutdown).await });
         Ok(github)
     }
 
@@ -56,21 +56,26 @@ impl Services {
     pub(crate) async fn builds(&self, listener: TcpListener, engine: Engine, record: &Record) {
         let options = local_builds::Options::new(&record.name, engine, &record.aws_url()).await;
         let shutdown = self.shutdown.clone().cancelled_owned();
-        self.tasks.spawn(async move {
-            report("CodeBuild", local_builds::serve(listener, options, shutdown).await);
-        });
+        self.spawn("CodeBuild", async move { local_builds::serve(listener, options, shutdown).await });
     }
 
     /// Serves Slack.
     pub(crate) fn slack(&self, listener: TcpListener, record: &Record) {
         let token = record.credentials.slack_token.clone();
         let shutdown = self.shutdown.clone();
-        self.tasks.spawn(async move { report("Slack", slack::serve(listener, &token, shutdown).await) });
+        self.spawn("Slack", async move { slack::serve(listener, &token, shutdown).await });
     }
-}
 
-fn report(name: &str, result: anyhow::Result<()>) {
-    if let Err(error) = result {
-        tracing::error!("{name} has ended: {error:#}");
+    /// Runs a stand-in; what goes wrong with it later is logged.
+    pub(crate) fn spawn(
+        &self,
+        name: &'static str,
+        service: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.tasks.spawn(async move {
+            if let Err(error) = service.await {
+                tracing::error!("{name}: {error:#}");
+            }
+        });
     }
 }
