@@ -112,8 +112,8 @@ fn check_output(output: &Output) -> Result<(), Problem> {
 
 fn check_annotation(annotation: &Annotation) -> Result<(), Problem> {
     one_of("annotation_level", Some(&annotation.level), &LEVELS)?;
-    if annotation.path.is_empty() || annotation.path.starts_with('/') {
-        return Err(refusal("An annotation's `path` is relative to the repository and not empty."));
+    if annotation.path.is_empty() {
+        return Err(refusal("An annotation's `path` must not be empty."));
     }
     if annotation.start_line == 0 || annotation.end_line < annotation.start_line {
         return Err(refusal("An annotation's lines begin at 1, and `end_line` is not before `start_line`."));
