@@ -81,7 +81,8 @@ impl Runs for Store {
             Ok(_) => Ok(Written::Yes),
             Err(error) if reasons(&error).iter().any(is_lost) => Ok(Written::Conflict),
             Err(error) => {
-                Err(aws::fault(format!("task `{}` and the head of `{}` cannot be written", task.id, task.run), error))
+                let what = format!("task `{}` and the head of `{}` cannot be written", task.id, task.run);
+                Err(cancelled(what, error))
             }
         }
     }
@@ -119,7 +120,7 @@ impl Store {
             let Err(error) = self.transact(items).await? else { return Ok(()) };
             let reasons = reasons(&error);
             if reasons.len() != missing.len() || !reasons.iter().all(is_harmless) {
-                return Err(aws::fault("new tasks cannot be written", error));
+                return Err(cancelled("new tasks cannot be written".to_owned(), error));
             }
             missing = std::iter::zip(missing, reasons)
                 .filter(|(_, reason)| reason.code() != Some(CONDITION_FAILED))
@@ -132,7 +133,7 @@ impl Store {
         Err(Fault::retry("new tasks cannot be written", "others write the same tasks at the same time"))
     }
 
-    async fn transact(&self, items: Vec<Item>) -> Answer<Result<TransactWriteItemsOutput, Cancelled>> {
+    async fn transact(&self, items: Vec<Item>) -> Answer<Result<TransactWriteItemsOutput, TransactionError>> {
         let mut request = self.client.transact_write_items();
         for item in items {
             request = request
@@ -142,12 +143,12 @@ impl Store {
     }
 }
 
-type Cancelled = SdkError<TransactWriteItemsError>;
+type TransactionError = SdkError<TransactWriteItemsError>;
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// Why each item of a cancelled transaction was not written; empty for every other error.
-fn reasons(error: &Cancelled) -> &[CancellationReason] {
+fn reasons(error: &TransactionError) -> &[CancellationReason] {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             cancelled.cancellation_reasons()
@@ -163,6 +164,23 @@ fn is_lost(reason: &CancellationReason) -> bool {
 
 fn is_harmless(reason: &CancellationReason) -> bool {
     is_lost(reason) || matches!(reason.code(), None | Some("None"))
+}
+
+/// The fault behind a transaction that failed. A cancelled one has its reasons beside its code, and only they
+/// tell whether it may pass.
+fn cancelled(what: String, error: TransactionError) -> Fault {
+    let reasons = reasons(&error).iter().filter(|reason| !matches!(reason.code(), None | Some("None")));
+    let words = |reason: &CancellationReason| {
+        format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or("no message"))
+    };
+    let lasting = |reason: &CancellationReason| {
+        matches!(reason.code(), Some("ItemCollectionSizeLimitExceeded" | "ValidationError"))
+    };
+    match reasons.clone().find(|reason| lasting(reason)).or(reasons.clone().next()) {
+        Some(reason) if lasting(reason) => aws::nonsense(what, words(reason)),
+        Some(reason) => Fault::retry(what, words(reason)),
+        None => aws::fault(what, error),
+    }
 }
 
 fn head_item(run: &Run) -> Answer<Item> {
