@@ -1,0 +1,159 @@
+//! What every cluster must do for Slipway; the same stories run against the small cluster and a real API server.
+
+mod lab;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use domain::ports::{Application, Cluster as _, Rollout};
+use kube::api::{Patch, PatchParams};
+use lab::{Lab, PATIENCE, config_map, namespace, service, web};
+use serde_json::json;
+
+/// One test, because the cluster is started once and must be stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds() -> anyhow::Result<()> {
+    let lab = Lab::start().await?;
+    let run = std::process::id();
+    let name = |story: &str| format!("contract-{story}-{run}");
+    let outcome = tokio::try_join!(
+        told("delivery", a_delivery_serves_and_repeats(&lab, name("delivery"))),
+        told("refusals", refusals_name_the_object(&lab, name("refusals"))),
+        told("conflict", another_manager_is_named(&lab, name("conflict"))),
+        told("image", a_missing_image_is_evidence(&lab, name("image"))),
+        told("crash", a_crash_is_evidence(&lab, name("crash"))),
+        told("patience", patience_ends(&lab, name("patience"))),
+    );
+    lab.stop().await?;
+    outcome.map(drop)
+}
+
+async fn told(story: &str, outcome: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    outcome.await.with_context(|| format!("story `{story}`"))
+}
+
+async fn a_delivery_serves_and_repeats(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    // In an order that works only if the adapter sorts them.
+    let objects = [lab.serving(&space, "1"), service(&space), config_map(&space, "a"), namespace(&space)];
+    for _ in 0..2 {
+        ensure!(cluster.apply(&objects).await? == Application::Done);
+    }
+    ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
+    if lab.carries_traffic {
+        let answer = cluster.probe(&space, "web", 8000, "/").await?;
+        ensure!(answer.status == 200 && answer.body.contains("Directory listing"), "{answer:?}");
+        ensure!(cluster.probe(&space, "web", 8000, "/absent").await?.status == 404);
+    }
+    // The next generation, and the applied ConfigMap changes in place.
+    ensure!(cluster.apply(&[lab.serving(&space, "2"), config_map(&space, "b")]).await? == Application::Done);
+    ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
+    let stranger = lab.stranger().await?;
+    let map: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::namespaced(stranger.clone(), &space);
+    ensure!(map.get("web").await?.data.context("data")?["key"] == "b");
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::namespaced(stranger, &space);
+    let managers = deployments.get("web").await?.metadata.managed_fields.context("managed fields")?;
+    ensure!(
+        managers.iter().any(|entry| entry.manager.as_deref() == Some("slipway")
+            && entry.operation.as_deref() == Some("Apply"))
+    );
+    Ok(())
+}
+
+/// A rollout right after an apply must speak of the new generation, so it is asked at once.
+async fn rolled_out(lab: &Lab, space: &str) -> anyhow::Result<Rollout> {
+    let begun = Instant::now();
+    loop {
+        match lab.cluster().await?.rollout(&web(space), Duration::from_secs(20)).await? {
+            Rollout::Progressing(how_far) => ensure!(begun.elapsed() < PATIENCE, "{how_far}"),
+            known => return Ok(known),
+        }
+    }
+}
+
+async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    let refused = |application| match application {
+        Application::Refused(sentence) => Ok(sentence),
+        Application::Done => Err(anyhow::anyhow!("expected a refusal")),
+    };
+    let nowhere = refused(cluster.apply(&[config_map(&space, "a")]).await?)?;
+    ensure!(
+        nowhere.contains(&format!("ConfigMap `{space}/web` is refused")) && nowhere.contains("not found"),
+        "{nowhere}"
+    );
+
+    ensure!(cluster.apply(&[namespace(&space)]).await? == Application::Done);
+    let mut invalid = lab.serving(&space, "1");
+    invalid["spec"]["replicas"] = json!("many");
+    let invalid = refused(cluster.apply(&[invalid]).await?)?;
+    ensure!(invalid.contains(&format!("Deployment `{space}/web` is refused")), "{invalid}");
+
+    let unknown = json!({"apiVersion": "shop.example.com/v1", "kind": "Cart", "metadata": {"name": "a", "namespace": space}});
+    let unknown = refused(cluster.apply(&[unknown]).await?)?;
+    ensure!(unknown.contains("does not serve `Cart` in `shop.example.com/v1`"), "{unknown}");
+
+    let absent = cluster.rollout(&web(&space), Duration::from_secs(5)).await?;
+    ensure!(
+        absent == Rollout::Hopeless(vec![format!("Deployment `{space}/web` does not exist")]),
+        "{absent:?}"
+    );
+    Ok(())
+}
+
+async fn another_manager_is_named(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    ensure!(cluster.apply(&[namespace(&space)]).await? == Application::Done);
+    let theirs = config_map(&space, "theirs");
+    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::namespaced(lab.stranger().await?, &space);
+    maps.patch("web", &PatchParams::apply("somebody"), &Patch::Apply(&theirs)).await?;
+    let application = cluster.apply(&[config_map(&space, "ours")]).await?;
+    let Application::Refused(sentence) = application else { anyhow::bail!("expected a conflict") };
+    ensure!(sentence.contains("`.data.key` belongs to `somebody`"), "{sentence}");
+    ensure!(maps.get("web").await?.data.context("data")?["key"] == "theirs");
+    Ok(())
+}
+
+async fn a_missing_image_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    let objects = [namespace(&space), lab.serving(&space, "1")];
+    ensure!(cluster.apply(&objects).await? == Application::Done);
+    ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
+    // The old version goes on serving, and must not be taken for the new one.
+    ensure!(cluster.apply(&[Lab::without_image(&space, "2")]).await? == Application::Done);
+    let rollout = rolled_out(lab, &space).await?;
+    let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
+    ensure!(evidence[0].contains("the image `127.0.0.1:9/nopull:1` cannot be pulled"), "{evidence:?}");
+    // Back to the version that worked: its pods still run.
+    ensure!(cluster.apply(&[lab.serving(&space, "1")]).await? == Application::Done);
+    ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
+    Ok(())
+}
+
+async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    ensure!(cluster.apply(&[namespace(&space), lab.crashing(&space, "1")]).await? == Application::Done);
+    let rollout = rolled_out(lab, &space).await?;
+    let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
+    ensure!(evidence[0].contains("container `app`") && evidence[0].contains("exit code 1"), "{evidence:?}");
+    ensure!(evidence.iter().any(|line| line.starts_with("log: ")), "{evidence:?}");
+    Ok(())
+}
+
+/// A pod that no node takes, or that is not ready, is no evidence: it may heal.
+async fn patience_ends(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    let mut never_ready = lab.serving(&space, "1");
+    let pod = &mut never_ready["spec"]["template"]["spec"];
+    pod["nodeSelector"] = json!({"no-such": "node"});
+    pod["containers"][0]["readinessProbe"]["httpGet"]["path"] = json!("/absent");
+    ensure!(cluster.apply(&[namespace(&space), never_ready]).await? == Application::Done);
+    let begun = Instant::now();
+    let rollout = cluster.rollout(&web(&space), Duration::from_secs(3)).await?;
+    ensure!(matches!(rollout, Rollout::Progressing(_)), "{rollout:?}");
+    ensure!((2..15).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    Ok(())
+}
