@@ -18,7 +18,7 @@ use crate::{Service, start};
 const PREFIX: &str = "CodeBuild_20161006.";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// How long StopBuild waits for the container to be gone before it answers.
+/// How long `StopBuild` waits for the container to be gone before it answers.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// CodeBuild's limit on one question.

@@ -115,7 +115,9 @@ fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let hexadecimal = hex::encode_upper([byte]);
+            encoded.push('%');
+            encoded.push_str(&hexadecimal);
         }
     }
     encoded

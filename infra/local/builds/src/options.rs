@@ -13,7 +13,7 @@ use tokio::process::Command;
 /// Where events about builds go.
 #[derive(Clone)]
 pub enum EventSink {
-    /// To the default event bus of the local AWS, by PutEvents; it must let `aws.codebuild` through.
+    /// To the default event bus of the local AWS, by `PutEvents`; it must let `aws.codebuild` through.
     LocalAws,
     /// To a function: the whole event, as a rule's target would receive it.
     Function(Arc<dyn Fn(Value) + Send + Sync>),

@@ -63,11 +63,9 @@ fn header(mode: u32) -> tar::Header {
 /// The state that the first phase starts from. Variables come by a file, and not by the container's settings,
 /// where anybody who may ask the engine would read the secrets among them.
 pub(crate) fn add_start(files: &mut Files, variables: &[(String, String)]) -> anyhow::Result<()> {
-    let mut script = String::new();
-    for (name, value) in variables.iter().filter(|(name, _)| is_name(name)) {
-        script.push_str(&format!("export {name}={}\n", quote(value)));
-    }
-    files.add(ENVIRONMENT, 0o600, script.as_bytes())?;
+    let named = variables.iter().filter(|(name, _)| is_name(name));
+    let lines: Vec<String> = named.map(|(name, value)| format!("export {name}={}\n", quote(value))).collect();
+    files.add(ENVIRONMENT, 0o600, lines.concat().as_bytes())?;
     files.add(DIRECTORY, 0o644, SOURCE.as_bytes())
 }
 
@@ -85,11 +83,12 @@ pub(crate) fn script(name: &str, commands: &[String], succeeding: bool) -> anyho
         let file = format!("{FOLDER}/{name}-{index:03}");
         files.add(&file, 0o644, command.as_bytes())?;
         // No `|| exit` behind the command: it would switch off a `set -e` inside.
-        script.push_str(&format!(
+        let lines = format!(
             "echo {index} >{CURRENT}\nprintf '[Container] %s Running command %s\\n' \"$(date '+%Y/%m/%d %H:%M:%S')\" \
              \"$(cat {file})\"\neval \"$(cat {file})\"\nCODEBUILD_LAST_EXIT=$?\n\
              [ \"$CODEBUILD_LAST_EXIT\" = 0 ] || exit \"$CODEBUILD_LAST_EXIT\"\n"
-        ));
+        );
+        script.push_str(&lines);
     }
     let path = format!("{FOLDER}/{name}.sh");
     files.add(&path, 0o755, script.as_bytes())?;
@@ -106,7 +105,7 @@ pub(crate) fn print_variables(names: &[String]) -> String {
     let mut script = format!(". {ENVIRONMENT}\n");
     for name in names {
         let value = if is_name(name) { format!("\"${{{name}-}}\"") } else { "''".to_owned() };
-        script.push_str(&format!("printf '%s\\0' {value}\n"));
+        script.extend(["printf '%s\\0' ", &value, "\n"]);
     }
     script
 }

@@ -1,4 +1,4 @@
-//! StartBuild: the project, with what the start lays over it, becomes a build.
+//! `StartBuild`: the project, with what the start lays over it, becomes a build.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::error::Refusal;
 use crate::registry::{Entry, Start};
 use crate::{Service, executor};
 
-/// StartBuild's parameters, as far as they have a meaning here.
+/// The parameters of `StartBuild`, as far as they have a meaning here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct StartRequest {

@@ -5,6 +5,8 @@ mod support;
 use std::time::Duration;
 
 use aws_sdk_codebuild::types::{EnvironmentVariable, EnvironmentVariableType, StatusType};
+use local_builds::EventSink;
+use serde_json::json;
 use support::{Cloud, zip};
 
 #[tokio::test]
@@ -73,10 +75,10 @@ artifacts:
 async fn secrets_reach_the_build_and_never_its_log() {
     let cloud = Cloud::start("secrets").await;
     let secret = format!("{}-secret", cloud.bucket);
-    cloud.json(
+    Cloud::json(
         "secretsmanager",
         "secretsmanager.CreateSecret",
-        &serde_json::json!({ "Name": secret, "SecretString": "{\"token\": \"xoxb-swordfish\"}" }),
+        &json!({ "Name": secret, "SecretString": "{\"token\": \"xoxb-swordfish\"}" }),
     );
     cloud.put_source(&zip(&[("file", 0o644, "")]));
     let variable = |name: &str, value: &str, kind| {
@@ -106,7 +108,7 @@ async fn secrets_reach_the_build_and_never_its_log() {
     assert!(log.contains("from-start kept"), "{log}");
     assert!(log.contains("TOKEN=***") && !log.contains("swordfish"), "{log}");
     assert!(log.contains(&format!("CODEBUILD_BUILD_ID={}", build.id().expect("an id"))), "{log}");
-    assert!(log.contains(&format!("AWS_ENDPOINT_URL={}", cloud.endpoint())), "{log}");
+    assert!(log.contains(&format!("AWS_ENDPOINT_URL={}", local_ministack::shared().endpoint())), "{log}");
     assert!(!log.contains("CARGO_"), "this machine's environment stays outside: {log}");
     assert_eq!(build.exported_environment_variables()[0].value(), Some("from-start"));
     let shown = format!("{build:?}{:?}", cloud.events());
@@ -160,13 +162,11 @@ async fn the_cloud_ends_with_its_builds() {
 #[tokio::test]
 async fn a_privileged_build_builds_and_only_it_reaches_the_engine() {
     let cloud = Cloud::start("privileged").await;
-    cloud.put_source(&zip(&[
-        ("repo/Dockerfile", 0o644, "FROM scratch\nCOPY hello /\n"),
-        ("repo/hello", 0o644, "hi"),
-    ]));
+    let dockerfile = format!("FROM {}\nCOPY hello /\nRUN pip install --quiet six\n", cloud.base);
+    cloud.put_source(&zip(&[("repo/Dockerfile", 0o644, &dockerfile), ("repo/hello", 0o644, "hi")]));
     let tag = format!("slipway-test-{}", cloud.bucket);
     let buildspec = format!(
-        "version: 0.2\nphases:\n  build:\n    commands:\n      - cd repo\n      - docker build --quiet --tag {tag} .\n"
+        "version: 0.2\nphases:\n  build:\n    commands:\n      - cd repo\n      - docker build --network host --tag {tag} .\n"
     );
     let build = cloud.run(cloud.start_build(&buildspec).privileged_mode_override(true)).await;
     assert_eq!(build.build_status(), Some(&StatusType::Succeeded), "{}", cloud.log(&build));
@@ -174,5 +174,35 @@ async fn a_privileged_build_builds_and_only_it_reaches_the_engine() {
 
     let build = cloud.run(cloud.start_build(&buildspec)).await;
     assert_eq!(build.build_status(), Some(&StatusType::Failed));
+    cloud.end().await;
+}
+
+#[tokio::test]
+async fn a_rule_of_the_local_aws_hands_the_events_to_its_queue() {
+    let cloud = Cloud::start_with("rule", |options| options.events = EventSink::LocalAws).await;
+    cloud.put_source(&zip(&[("file", 0o644, "")]));
+    let queue = format!("{}-queue", cloud.bucket);
+    let created = Cloud::json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
+    let url = created["QueueUrl"].as_str().expect("a queue").to_owned();
+    let pattern = json!({
+        "source": ["aws.codebuild"],
+        "detail-type": ["CodeBuild Build State Change"],
+        "detail": { "project-name": [cloud.project], "build-status": ["SUCCEEDED", "FAILED"] },
+    });
+    let rule = json!({ "Name": queue, "EventPattern": pattern.to_string() });
+    Cloud::json("events", "AWSEvents.PutRule", &rule);
+    let target = json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:us-east-1:000000000000:{queue}") });
+    Cloud::json("events", "AWSEvents.PutTargets", &json!({ "Rule": queue, "Targets": [target] }));
+
+    let buildspec = "version: 0.2\nphases: {build: {commands: ['true']}}";
+    let started = cloud.start_build(buildspec).send().await.expect("started");
+    let id = started.build_value().and_then(|build| build.id()).expect("an id").to_owned();
+    let build = cloud.wait_until(&id, aws_sdk_codebuild::types::Build::build_complete).await;
+
+    let event = cloud.receive(&url).await;
+    assert_eq!(event["detail-type"], "CodeBuild Build State Change");
+    assert_eq!(event["resources"][0].as_str(), build.arn());
+    assert_eq!(event["detail"]["build-id"].as_str(), build.arn());
+    assert_eq!(event["detail"]["build-status"], "SUCCEEDED");
     cloud.end().await;
 }

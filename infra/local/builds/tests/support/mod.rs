@@ -24,6 +24,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// Held by the test that makes the build image; the others wait for it.
+static IMAGE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// How long a build may take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -32,6 +35,8 @@ pub struct Cloud {
     pub engine: Arc<Shared>,
     pub project: String,
     pub bucket: String,
+    /// The base image for Python services.
+    pub base: &'static str,
     label: String,
     builds_port: u16,
     events: Arc<Mutex<Vec<Value>>>,
@@ -47,11 +52,12 @@ impl Cloud {
     pub async fn start_with(name: &str, adjust: impl FnOnce(&mut Options)) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.slipway");
         let engine = local_engine::shared(&root.join("test-builds")).expect("an engine");
-        static IMAGE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        {
+        let base = {
             let _one_at_a_time = IMAGE.lock().await;
-            images::ensure_build(&engine, &root.join("images"), &no_progress).await.expect("the build image");
-        }
+            let cache = root.join("images");
+            images::ensure_build(&engine, &cache, &no_progress).await.expect("the build image");
+            images::ensure_python(&engine, &cache, &no_progress).await.expect("its base")
+        };
         let own = format!("{name}-{}", std::process::id());
         let events: Arc<Mutex<Vec<Value>>> = Arc::default();
         let sink = Arc::clone(&events);
@@ -69,13 +75,14 @@ impl Cloud {
             engine,
             project: format!("{own}-project"),
             bucket: own.clone(),
+            base,
             label: format!("slipway.cloud={own}"),
             builds_port,
             events,
             shutdown,
             served,
         };
-        cloud.http("PUT", &format!("/{}", cloud.bucket), &[], b"");
+        local_aws("PUT", &format!("/{}", cloud.bucket), &[], b"");
         cloud.create_project().await;
         cloud
     }
@@ -154,17 +161,13 @@ impl Cloud {
         self.events.lock().expect("events").clone()
     }
 
-    pub fn endpoint(&self) -> &'static str {
-        local_ministack::shared().endpoint()
-    }
-
     pub fn put_source(&self, zip: &[u8]) {
-        self.http("PUT", &format!("/{}/source.zip", self.bucket), &[], zip);
+        local_aws("PUT", &format!("/{}/source.zip", self.bucket), &[], zip);
     }
 
     /// The files of the result as text.
     pub fn result(&self) -> BTreeMap<String, String> {
-        let (status, bytes) = self.http("GET", &format!("/{}/results/result.zip", self.bucket), &[], b"");
+        let (status, bytes) = local_aws("GET", &format!("/{}/results/result.zip", self.bucket), &[], b"");
         assert_eq!(status, 200, "the result is there");
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a zip");
         let mut files = BTreeMap::new();
@@ -183,13 +186,13 @@ impl Cloud {
         let request = json!({
             "logGroupName": logs.group_name(), "logStreamName": logs.stream_name(), "startFromHead": true,
         });
-        let answer = self.json("logs", "Logs_20140328.GetLogEvents", &request);
+        let answer = Self::json("logs", "Logs_20140328.GetLogEvents", &request);
         let events = answer["events"].as_array().cloned().unwrap_or_default();
         let lines: Vec<&str> = events.iter().filter_map(|event| event["message"].as_str()).collect();
         lines.join("\n")
     }
 
-    pub fn json(&self, service: &str, target: &str, body: &Value) -> Value {
+    pub fn json(service: &str, target: &str, body: &Value) -> Value {
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host"
         );
@@ -198,18 +201,28 @@ impl Cloud {
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target),
         ];
-        let (_, answer) = self.http("POST", "/", &headers, body.to_string().as_bytes());
+        let (_, answer) = local_aws("POST", "/", &headers, body.to_string().as_bytes());
         serde_json::from_slice(&answer).unwrap_or(Value::Null)
     }
 
-    fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
-        http(local_ministack::shared().port(), method, path, headers, body)
+    /// The body of the first message in a queue, once there is one.
+    pub async fn receive(&self, url: &str) -> Value {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let answer = Self::json("sqs", "AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url }));
+            if let Some(body) = answer["Messages"][0]["Body"].as_str() {
+                return serde_json::from_str(body).expect("JSON");
+            }
+            assert!(Instant::now() < deadline, "no message comes: {answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn unsigned(&self, target: &'static str) -> (u16, String) {
         let port = self.builds_port;
         // Not on the thread that has to answer.
-        let asked = tokio::task::spawn_blocking(move || http(port, "POST", "/", &[("x-amz-target", target)], b"{}"));
+        let asked =
+            tokio::task::spawn_blocking(move || http(port, "POST", "/", &[("x-amz-target", target)], b"{}"));
         let (status, body) = asked.await.expect("asked");
         (status, String::from_utf8_lossy(&body).into_owned())
     }
@@ -254,9 +267,14 @@ pub fn zip(files: &[(&str, u32, &str)]) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
+fn local_aws(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
+    http(local_ministack::shared().port(), method, path, headers, body)
+}
+
 fn http(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
         body.len()

@@ -38,7 +38,16 @@ const ROOM: u64 = 2 * 1024 * 1024;
 
 /// What the image is made of, in one short text that changes when any of it does.
 pub(super) fn recipe() -> String {
-    super::fingerprint(&[SUITE, PACKAGES, &LEFT_OUT.join(" "), &CHANGES.join("\n")])
+    let authorities = authorities().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    super::fingerprint(&[SUITE, PACKAGES, &LEFT_OUT.join(" "), &CHANGES.join("\n"), &authorities])
+}
+
+/// The certificate authorities of this machine. The image trusts the same, so that a Dockerfile on top of it
+/// reaches the package indexes that this machine reaches.
+fn authorities() -> Option<PathBuf> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let usual = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
+    named.into_iter().chain([usual]).find(|file| file.is_file())
 }
 
 /// The tarball of the root filesystem: from `cache_dir`, or made now (about 40 seconds) and kept there.
@@ -79,6 +88,10 @@ async fn make(tarball: &Path, cache_dir: &Path) -> anyhow::Result<()> {
     }
     command.arg("--aptopt=APT::Install-Recommends \"false\"");
     command.arg("--customize-hook=ln -sf python3 \"$1/usr/bin/python\"");
+    if let Some(authorities) = authorities() {
+        let file = authorities.display();
+        command.arg(format!("--customize-hook=upload '{file}' /etc/ssl/certs/ca-certificates.crt"));
+    }
     command.arg(SUITE).arg(tarball);
     // In memory it takes half the time.
     let folder = if memory_has_room().await { Path::new("/dev/shm") } else { cache_dir };
