@@ -6,12 +6,14 @@
 mod aws;
 mod cloud;
 mod functions;
+mod http;
 mod kubeconfig;
 mod leftovers;
 mod options;
 mod ports;
 mod processes;
 mod record;
+pub mod seen;
 mod settle;
 pub mod slack;
 mod stack;
@@ -22,6 +24,7 @@ mod workbench;
 
 pub use aws::Aws;
 pub use cloud::Cloud;
+pub use http::get_json;
 pub use leftovers::down;
 pub use options::{Options, workspace};
 pub use ports::Ports;

@@ -54,7 +54,9 @@ impl Services {
 
     /// Serves CodeBuild; its builds run on the engine.
     pub(crate) async fn builds(&self, listener: TcpListener, engine: Engine, record: &Record) {
-        let options = local_builds::Options::new(&record.name, engine, &record.aws_url()).await;
+        let mut options = local_builds::Options::new(&record.name, engine, &record.aws_url()).await;
+        // A private engine has no firewall rules: only this machine's own network reaches package indexes.
+        options.environment.push(("SLIPWAY_DOCKER_NETWORK".to_owned(), "host".to_owned()));
         let shutdown = self.shutdown.clone().cancelled_owned();
         self.spawn("CodeBuild", async move { local_builds::serve(listener, options, shutdown).await });
     }
