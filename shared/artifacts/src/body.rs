@@ -15,12 +15,14 @@ pub(crate) async fn copy(
     into: &mut (impl AsyncWrite + Unpin),
 ) -> Answer<()> {
     let too_large = || Fault::reject(format!("`{key}` is larger than {most} bytes"));
-    if object.content_length.and_then(|length| u64::try_from(length).ok()).is_some_and(|length| length > most) {
+    if object.content_length.and_then(|length| u64::try_from(length).ok()).is_some_and(|length| length > most)
+    {
         return Err(too_large());
     }
     let mut left = most;
     while let Some(chunk) = object.body.next().await {
-        let chunk = chunk.map_err(|error| Fault::retry(format!("`{key}` cannot be read to its end"), error))?;
+        let chunk =
+            chunk.map_err(|error| Fault::retry(format!("`{key}` cannot be read to its end"), error))?;
         left = left.checked_sub(chunk.len() as u64).ok_or_else(too_large)?;
         into.write_all(&chunk)
             .await
@@ -33,7 +35,7 @@ pub(crate) async fn copy(
 pub(crate) async fn copy_to_file(key: &str, object: GetObjectOutput, most: u64, path: &Path) -> Answer<()> {
     let mut file = File::create(path)
         .await
-        .map_err(|error| aws::nonsense(format!("`{}` cannot be created", path.display()), error))?;
+        .map_err(|error| aws::lasting(format!("`{}` cannot be created", path.display()), error))?;
     let copied = copy(key, object, most, &mut file).await;
     if copied.is_err() {
         // The first failure is the one to tell.

@@ -66,7 +66,7 @@ impl domain::ports::Artifacts for Artifacts {
     async fn put_file(&self, key: &str, file: &Path) -> Answer<()> {
         let body = ByteStream::from_path(file)
             .await
-            .map_err(|error| aws::nonsense(format!("`{}` cannot be read", file.display()), error))?;
+            .map_err(|error| aws::lasting(format!("`{}` cannot be read", file.display()), error))?;
         self.write(key, body).await
     }
 

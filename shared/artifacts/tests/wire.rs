@@ -70,7 +70,8 @@ async fn a_larger_object_than_allowed_is_refused() -> Outcome {
 async fn a_file_goes_up_and_comes_down() -> Outcome {
     let (artifacts, client, bucket) = bucket().await?;
     let (up, down) = (file("up"), file("down"));
-    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(|number| number.to_le_bytes().into_iter().take(2)).collect();
+    let bytes: Vec<u8> =
+        (0..3_000_000_u32).flat_map(|number| number.to_le_bytes().into_iter().take(2)).collect();
     std::fs::write(&up, &bytes)?;
 
     artifacts.put_file("sources/a.zip", &up).await?;

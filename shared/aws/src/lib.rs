@@ -49,8 +49,8 @@ where
     Fault { advice: advice(&error), what: what.into(), source: Some(cause(error)) }
 }
 
-/// The fault behind an answer that AWS should never give, such as a stored text that cannot be read.
-pub fn nonsense(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
+/// A fault that will not pass, with its cause: a stored text that cannot be read, a request that cannot be built.
+pub fn lasting(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
     Fault { advice: Advice::Reject, what: what.into(), source: Some(source.into()) }
 }
 

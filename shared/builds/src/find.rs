@@ -34,7 +34,7 @@ pub(crate) async fn of_attempt(builds: &Builds, attempt: &AttemptId) -> Answer<V
             .send()
             .await
             .map_err(|error| aws::fault(what(), error))?;
-        // BatchGetBuilds takes a hundred ids, as many as a page has, and refuses none.
+        // `BatchGetBuilds` takes a hundred ids, as many as a page has, and refuses none.
         let ids = page.ids.unwrap_or_default();
         if !ids.is_empty() {
             let answer = builds
@@ -56,14 +56,12 @@ pub(crate) async fn of_attempt(builds: &Builds, attempt: &AttemptId) -> Answer<V
 }
 
 fn is_of(build: &Build, attempt: &str) -> bool {
-    build
-        .environment()
-        .is_some_and(|environment| {
-            environment
-                .environment_variables()
-                .iter()
-                .any(|variable| variable.name() == TASK_VARIABLE && variable.value() == attempt)
-        })
+    build.environment().is_some_and(|environment| {
+        environment
+            .environment_variables()
+            .iter()
+            .any(|variable| variable.name() == TASK_VARIABLE && variable.value() == attempt)
+    })
 }
 
 fn candidate(build: &Build) -> Option<Found> {

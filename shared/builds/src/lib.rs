@@ -51,8 +51,8 @@ impl Builds {
 impl domain::ports::Builds for Builds {
     async fn start(&self, request: &BuildRequest) -> Answer<BuildStart> {
         let what = || format!("no build of `{}` can be started", request.attempt);
-        let variables = variables(request).map_err(|error| aws::nonsense(what(), error))?;
-        let result = self.result(request).map_err(|error| aws::nonsense(what(), error))?;
+        let variables = variables(request).map_err(|error| aws::lasting(what(), error))?;
+        let result = self.result(request).map_err(|error| aws::lasting(what(), error))?;
         let sent = self
             .client
             .start_build()

@@ -24,7 +24,15 @@ fn reason(phase: &BuildPhase) -> Option<String> {
         return None;
     }
     let name = phase.phase_type().map_or("a phase", |kind| kind.as_str());
-    let messages: Vec<&str> =
-        phase.contexts().iter().filter_map(|context| context.message()).filter(|text| !text.is_empty()).collect();
-    Some(if messages.is_empty() { format!("{name} failed") } else { format!("{name}: {}", messages.join("; ")) })
+    let messages: Vec<&str> = phase
+        .contexts()
+        .iter()
+        .filter_map(|context| context.message())
+        .filter(|text| !text.is_empty())
+        .collect();
+    Some(if messages.is_empty() {
+        format!("{name} failed")
+    } else {
+        format!("{name}: {}", messages.join("; "))
+    })
 }

@@ -5,7 +5,8 @@ use std::error::Error;
 
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{
-    ArtifactsType, ComputeType, EnvironmentType, ProjectArtifacts, ProjectEnvironment, ProjectSource, SourceType,
+    ArtifactsType, ComputeType, EnvironmentType, ProjectArtifacts, ProjectEnvironment, ProjectSource,
+    SourceType,
 };
 use builds::Builds;
 use domain::ids::AttemptId;
@@ -32,7 +33,7 @@ fn request() -> Result<BuildRequest, Box<dyn Error>> {
     })
 }
 
-/// A build as BatchGetBuilds shows it.
+/// A build as `BatchGetBuilds` shows it.
 fn build(number: u32, status: &str, of: &AttemptId) -> Value {
     let variables = json!([{ "name": "SLIPWAY_TASK", "value": of.to_string(), "type": "PLAINTEXT" }]);
     json!({

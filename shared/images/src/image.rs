@@ -29,7 +29,7 @@ pub(crate) struct Found(Image);
 impl Found {
     pub(crate) fn digest(&self) -> Answer<Digest> {
         let digest = self.0.image_id().and_then(ImageIdentifier::image_digest).unwrap_or_default();
-        digest.parse().map_err(|error| aws::nonsense("the registry names an image without a digest", error))
+        digest.parse().map_err(|error| aws::lasting("the registry names an image without a digest", error))
     }
 
     fn is(&self, digest: &Digest) -> bool {
@@ -88,8 +88,9 @@ impl Images {
                 Ok(())
             }
             Err(error) => {
-                let raced =
-                    error.as_service_error().is_some_and(PutImageError::is_image_tag_already_exists_exception);
+                let raced = error
+                    .as_service_error()
+                    .is_some_and(PutImageError::is_image_tag_already_exists_exception);
                 // Somebody else may have given the same digest the same tag meanwhile.
                 if raced && self.digest(repository, tag).await?.as_ref() == Some(digest) {
                     return Ok(());
@@ -103,7 +104,8 @@ impl Images {
 /// Sorts the answer. What is missing stands among the failures under the name it was asked by.
 fn read_from(answer: BatchGetImageOutput, digest: Option<&Digest>, tag: Option<&str>) -> Answer<Read> {
     let failures = answer.failures.unwrap_or_default();
-    let severe = failures.iter().find(|failure| failure.failure_code() != Some(&ImageFailureCode::ImageNotFound));
+    let severe =
+        failures.iter().find(|failure| failure.failure_code() != Some(&ImageFailureCode::ImageNotFound));
     if let Some(failure) = severe {
         let why = failure.failure_reason().unwrap_or("no reason").to_owned();
         return Err(Fault::retry("the registry cannot read an image", why));

@@ -69,9 +69,11 @@ impl Images {
             .create_repository()
             .repository_name(name)
             .image_tag_mutability(ImageTagMutability::ImmutableWithExclusion)
-            .set_image_tag_mutability_exclusion_filters(Some(movable.map_err(|error| aws::nonsense(what(), error))?))
+            .set_image_tag_mutability_exclusion_filters(Some(
+                movable.map_err(|error| aws::lasting(what(), error))?,
+            ))
             .image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build())
-            .encryption_configuration(encryption.map_err(|error| aws::nonsense(what(), error))?)
+            .encryption_configuration(encryption.map_err(|error| aws::lasting(what(), error))?)
             .send()
             .await;
         match sent {

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability};
 use domain::ids::Digest;
 use domain::ports::{Advice, Images as _};
 use images::Images;
@@ -65,8 +66,11 @@ async fn a_repository_is_made_once() -> Outcome {
     }
     let found = Client::new(&config).describe_repositories().repository_names(&name).send().await?;
     let repository = found.repositories().first().ok_or("it was made")?;
-    assert_eq!(repository.image_tag_mutability().map(|kind| kind.as_str()), Some("IMMUTABLE_WITH_EXCLUSION"));
-    assert!(repository.image_scanning_configuration().is_some_and(|scanning| scanning.scan_on_push()));
+    assert_eq!(
+        repository.image_tag_mutability().map(ImageTagMutability::as_str),
+        Some("IMMUTABLE_WITH_EXCLUSION")
+    );
+    assert!(repository.image_scanning_configuration().is_some_and(ImageScanningConfiguration::scan_on_push));
     Ok(())
 }
 

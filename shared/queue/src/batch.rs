@@ -17,7 +17,7 @@ pub(crate) fn pack(messages: &[&Outgoing]) -> Answer<Vec<Vec<SendMessageBatchReq
     let mut room = 0;
     for outgoing in messages {
         let body = serde_json::to_string(&outgoing.message)
-            .map_err(|error| aws::nonsense("a message cannot be written as JSON", error))?;
+            .map_err(|error| aws::lasting("a message cannot be written as JSON", error))?;
         let size = body.len();
         let full = batches.last().is_none_or(|batch| batch.len() == MESSAGES || size > room);
         if full {
@@ -40,7 +40,7 @@ fn entry(number: usize, body: String, outgoing: &Outgoing) -> Answer<SendMessage
         .message_body(body)
         .delay_seconds(i32::try_from(seconds).unwrap_or_default())
         .build()
-        .map_err(|error| aws::nonsense("a message cannot be sent", error))
+        .map_err(|error| aws::lasting("a message cannot be sent", error))
 }
 
 #[cfg(test)]

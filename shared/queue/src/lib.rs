@@ -33,7 +33,8 @@ impl Queue {
     }
 
     fn url(&self, queue: QueueName) -> Answer<&str> {
-        let missing = || Fault::reject(format!("`{}` is not set, but a message must go there", queue.variable()));
+        let missing =
+            || Fault::reject(format!("`{}` is not set, but a message must go there", queue.variable()));
         self.urls.get(&queue).map(String::as_str).ok_or_else(missing)
     }
 

@@ -34,7 +34,8 @@ async fn queue_url(config: &SdkConfig) -> Result<String, Box<dyn Error>> {
 
 /// Up to ten of the messages that are visible now; they stay hidden for half a minute.
 async fn receive(config: &SdkConfig, url: &str) -> Result<Vec<Received>, Box<dyn Error>> {
-    let answer = Client::new(config).receive_message().queue_url(url).max_number_of_messages(10).send().await?;
+    let answer =
+        Client::new(config).receive_message().queue_url(url).max_number_of_messages(10).send().await?;
     Ok(answer.messages.unwrap_or_default())
 }
 
@@ -65,12 +66,9 @@ async fn count(config: &SdkConfig, url: &str, which: QueueAttributeName) -> Resu
 async fn each_message_reaches_its_queue() -> Outcome {
     let config = aws::config(local_ministack::shared().endpoint());
     let (tests, builds) = (queue_url(&config).await?, queue_url(&config).await?);
-    let urls = [
-        (QueueName::Stage(Stage::Test), tests.clone()),
-        (QueueName::Stage(Stage::Build), builds.clone()),
-    ];
-    let expected: Vec<Message> =
-        (0..23).map(|number| wake(Stage::Test, number)).collect::<Result<_, _>>()?;
+    let urls =
+        [(QueueName::Stage(Stage::Test), tests.clone()), (QueueName::Stage(Stage::Build), builds.clone())];
+    let expected: Vec<Message> = (0..23).map(|number| wake(Stage::Test, number)).collect::<Result<_, _>>()?;
     let mut messages: Vec<Outgoing> = expected.iter().cloned().map(Outgoing::now).collect();
     messages.insert(11, Outgoing::now(wake(Stage::Build, 1)?));
 

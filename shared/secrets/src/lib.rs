@@ -62,7 +62,8 @@ impl Secrets {
             .send()
             .await
             .map_err(|error| aws::fault(what(), error))?;
-        let text = answer.secret_string.ok_or_else(|| Fault::reject(format!("{}: it holds no text", what())))?;
+        let text =
+            answer.secret_string.ok_or_else(|| Fault::reject(format!("{}: it holds no text", what())))?;
         Ok(Secret::new(text))
     }
 }

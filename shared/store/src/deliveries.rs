@@ -18,8 +18,7 @@ impl Deliveries for Store {
             .with("state", text(json(&delivery.state)?))
             .with("progress", number(progress(&delivery.state)))
             .kept(delivery.received, DELIVERIES_KEPT);
-        let outcome =
-            self.put(item, || format!("delivery `{}` cannot be recorded", delivery.id)).await?;
+        let outcome = self.put(item, || format!("delivery `{}` cannot be recorded", delivery.id)).await?;
         match outcome {
             PutOutcome::Written => Ok(delivery.clone()),
             PutOutcome::Conflict(Some(recorded)) => read(&recorded),
@@ -59,7 +58,7 @@ impl Deliveries for Store {
 
 fn read(item: &Attributes) -> Answer<Delivery> {
     let state = serde_json::from_str(text_of(item, "state")?)
-        .map_err(|error| aws::nonsense("a delivery's state cannot be read", error))?;
+        .map_err(|error| aws::lasting("a delivery's state cannot be read", error))?;
     Ok(Delivery { state, ..body(item)? })
 }
 
@@ -74,5 +73,5 @@ fn progress(state: &DeliveryState) -> u64 {
 
 fn json(state: &DeliveryState) -> Answer<String> {
     serde_json::to_string(state)
-        .map_err(|error| aws::nonsense("a delivery's state cannot be written as JSON", error))
+        .map_err(|error| aws::lasting("a delivery's state cannot be written as JSON", error))
 }

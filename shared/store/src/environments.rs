@@ -115,7 +115,7 @@ impl Environments for Store {
             .keys(key("verified").attributes())
             .consistent_read(true)
             .build()
-            .map_err(|error| aws::nonsense(what(), error))?;
+            .map_err(|error| aws::lasting(what(), error))?;
         let answer = self
             .client
             .batch_get_item()
@@ -136,15 +136,9 @@ impl Environments for Store {
 }
 
 impl Store {
-    async fn set_release(
-        &self,
-        environment: &EnvironmentName,
-        release: &Release,
-        kind: &str,
-    ) -> Answer<()> {
+    async fn set_release(&self, environment: &EnvironmentName, release: &Release, kind: &str) -> Answer<()> {
         let service = &release.service;
-        let key =
-            Key::in_environment(&release.run.repository, environment, format!("{kind}#{service}"));
+        let key = Key::in_environment(&release.run.repository, environment, format!("{kind}#{service}"));
         let item = Item::new(&key, release)?.not_below("fence", release.fence);
         // In conflict with a higher number the older release is simply not recorded.
         self.put(item, || format!("the {kind} release of `{service}` in `{environment}` cannot be written"))
@@ -165,7 +159,7 @@ fn refused(item: Option<&Attributes>, environment: &EnvironmentName, fence: u64)
     let holder = text_of(item, "holder")?;
     let holder = holder
         .parse()
-        .map_err(|error| aws::nonsense(format!("the lock of `{environment}` names no run"), error))?;
+        .map_err(|error| aws::lasting(format!("the lock of `{environment}` names no run"), error))?;
     Ok(Locking::HeldBy(holder))
 }
 

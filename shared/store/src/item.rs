@@ -76,7 +76,7 @@ impl Item {
     /// An item whose body is `value`, to be written only where there is none.
     pub(crate) fn new(key: &Key, value: &impl Serialize) -> Answer<Self> {
         let body = serde_json::to_string(value)
-            .map_err(|error| aws::nonsense(format!("`{}` cannot be written as JSON", key.sk), error))?;
+            .map_err(|error| aws::lasting(format!("`{}` cannot be written as JSON", key.sk), error))?;
         let item = Self { attributes: key.attributes(), condition: Condition::Absent };
         Ok(item.with("body", text(body)))
     }
@@ -118,7 +118,7 @@ impl Item {
                 .expression_attribute_names("#number", name)
                 .expression_attribute_values(":number", number(value)),
         };
-        put.build().map_err(|error| aws::nonsense("an item cannot be written", error))
+        put.build().map_err(|error| aws::lasting("an item cannot be written", error))
     }
 }
 
@@ -152,10 +152,7 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match sent {
-            Ok(_) => return Ok(PutOutcome::Written),
-            Err(error) => error,
-        };
+        let Err(error) = sent else { return Ok(PutOutcome::Written) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(PutOutcome::Conflict(failed.item().cloned()))
@@ -167,11 +164,7 @@ impl Store {
     }
 
     /// Reads one item.
-    pub(crate) async fn get(
-        &self,
-        key: &Key,
-        what: impl FnOnce() -> String,
-    ) -> Answer<Option<Attributes>> {
+    pub(crate) async fn get(&self, key: &Key, what: impl FnOnce() -> String) -> Answer<Option<Attributes>> {
         self.client
             .get_item()
             .table_name(&self.table)
@@ -189,7 +182,7 @@ pub(crate) fn body<T: DeserializeOwned>(item: &Attributes) -> Answer<T> {
     let body = text_of(item, "body")?;
     serde_json::from_str(body).map_err(|error| {
         let sk = text_of(item, "sk").unwrap_or_default();
-        aws::nonsense(format!("the stored `{sk}` cannot be read"), error)
+        aws::lasting(format!("the stored `{sk}` cannot be read"), error)
     })
 }
 

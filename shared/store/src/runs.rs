@@ -136,8 +136,8 @@ impl Store {
     async fn transact(&self, items: Vec<Item>) -> Answer<Result<TransactWriteItemsOutput, TransactionError>> {
         let mut request = self.client.transact_write_items();
         for item in items {
-            request = request
-                .transact_items(TransactWriteItem::builder().put(item.into_put(&self.table)?).build());
+            request =
+                request.transact_items(TransactWriteItem::builder().put(item.into_put(&self.table)?).build());
         }
         Ok(request.send().await)
     }
@@ -177,7 +177,7 @@ fn cancelled(what: String, error: TransactionError) -> Fault {
         matches!(reason.code(), Some("ItemCollectionSizeLimitExceeded" | "ValidationError"))
     };
     match reasons.clone().find(|reason| lasting(reason)).or(reasons.clone().next()) {
-        Some(reason) if lasting(reason) => aws::nonsense(what, words(reason)),
+        Some(reason) if lasting(reason) => aws::lasting(what, words(reason)),
         Some(reason) => Fault::retry(what, words(reason)),
         None => aws::fault(what, error),
     }
@@ -209,5 +209,5 @@ fn run_of(item: &Attributes) -> Answer<RunId> {
     let pk = text_of(item, "pk")?;
     pk.trim_start_matches("run#")
         .parse()
-        .map_err(|error| aws::nonsense(format!("`{pk}` in the index of due runs is not a run"), error))
+        .map_err(|error| aws::lasting(format!("`{pk}` in the index of due runs is not a run"), error))
 }

@@ -119,7 +119,8 @@ async fn tasks_are_created_a_hundred_at_a_time() -> Outcome {
 
 /// A table that cancels every transaction, its items for these reasons.
 async fn cancelling(reasons: [&'static str; 2]) -> Result<JsonService, Box<dyn Error>> {
-    let reasons: Vec<Value> = reasons.iter().map(|code| json!({ "Code": code, "Message": "so it is" })).collect();
+    let reasons: Vec<Value> =
+        reasons.iter().map(|code| json!({ "Code": code, "Message": "so it is" })).collect();
     let cancelled = json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons });
     Ok(JsonService::start(move |_, _| (400, cancelled.clone())).await?)
 }

@@ -2,4 +2,6 @@
 
 pub mod aws;
 pub mod aws_json;
+pub mod builders;
 pub mod contract;
+pub mod fakes;

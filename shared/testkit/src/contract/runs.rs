@@ -23,7 +23,11 @@ pub async fn heads_are_written_version_by_version(runs: &impl Runs) -> Answer<()
     let second = first.swept(START);
     assert_eq!(runs.write_run(&second).await?, Written::Yes);
     assert_eq!(runs.write_run(&second).await?, Written::Conflict, "the same version twice");
-    assert_eq!(runs.write_run(&second.swept(START).swept(START)).await?, Written::Conflict, "a version skipped");
+    assert_eq!(
+        runs.write_run(&second.swept(START).swept(START)).await?,
+        Written::Conflict,
+        "a version skipped"
+    );
     assert_eq!(runs.run(&first.id).await?, Some(second));
     assert_eq!(runs.run(&run_id(2)).await?, None);
     Ok(())

@@ -1,0 +1,75 @@
+//! Commits as GitHub zips them.
+
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+
+use domain::spec::{Plan, ServiceSpec};
+use zip::write::SimpleFileOptions;
+
+/// GitHub's zip of a commit whose files lead to this plan.
+pub fn a_commit(plan: &Plan) -> Vec<u8> {
+    let mut files = vec![("infrastructure/ci_cd/pipeline.yaml".to_owned(), pipeline_file(plan))];
+    for service in &plan.services {
+        if service.image.is_some() {
+            files.push((format!("{}/Dockerfile", service.path), "FROM scratch\n".to_owned()));
+            files.push((format!("{}/tests/test_it.py", service.path), String::new()));
+        }
+        files.extend(service.manifests.iter().map(|path| (path.to_string(), manifest(service))));
+    }
+    if plan.integration.is_some() {
+        files.push(("integration_tests/test_all.py".to_owned(), String::new()));
+    }
+    let files: Vec<_> = files.iter().map(|(path, text)| (format!("repository-abc/{path}"), text.as_bytes())).collect();
+    a_zip(&files)
+}
+
+/// A zip of these entries.
+pub fn a_zip<P: AsRef<str>, B: AsRef<[u8]>>(entries: &[(P, B)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (path, content) in entries {
+        zip.start_file(path.as_ref(), options).expect("memory takes every entry");
+        zip.write_all(content.as_ref()).expect("memory takes every byte");
+    }
+    zip.finish().expect("memory takes every zip").into_inner()
+}
+
+/// Only what the convention would decide otherwise.
+fn pipeline_file(plan: &Plan) -> String {
+    let mut text = "version: 1\n".to_owned();
+    if plan.checks.is_none() {
+        text.push_str("checks: {flake8: [], bandit: []}\n");
+    }
+    let Some(channel) = &plan.notifications.slack else { return text };
+    let emails: Vec<_> = plan.notifications.email.iter().map(|email| format!("{email:?}")).collect();
+    write!(text, "notifications:\n  slack: {channel:?}\n  email: [{}]\n", emails.join(", "))
+        .expect("memory takes every text");
+    text
+}
+
+/// A Deployment with its Service; a ConfigMap for what has no image.
+fn manifest(service: &ServiceSpec) -> String {
+    let label = service.name.dns_label();
+    let Some(image) = &service.image else {
+        return format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {label}}}\ndata: {{key: value}}\n");
+    };
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {label}}}
+spec:
+  selector: {{matchLabels: {{app: {label}}}}}
+  template:
+    metadata: {{labels: {{app: {label}}}}}
+    spec:
+      containers:
+        - {{name: app, image: {repository}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {label}}}
+spec: {{selector: {{app: {label}}}, ports: [{{port: 8000, protocol: TCP}}]}}
+",
+        repository = image.repository
+    )
+}

@@ -1,0 +1,122 @@
+//! Requests, runs, services and plans.
+
+use std::str::FromStr;
+
+use domain::ids::{Digest, Sha};
+use domain::message::PlanRequest;
+use domain::run::{Delivery, Run};
+use domain::spec::{ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec, TestSpec};
+use domain::task::{Task, TaskSpec};
+use domain::time::Timestamp;
+
+/// An operator's file that serves `vive-sphere/bot-manager` and delivers `develop` to `development`.
+pub const OPERATOR_FILE: &str = "version: 1
+repositories:
+  - {name: vive-sphere/bot-manager, installation: 1, environments: [development]}
+environments:
+  development: {branches: [develop], cluster: {kubeconfig: true}, namespace: development}
+";
+
+/// A value of one of the domain's names, which the test spells right.
+pub fn name<T>(text: &str) -> T
+where
+    T: FromStr,
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("tests spell names right")
+}
+
+/// A commit of its own for each number.
+pub fn a_sha(number: u64) -> Sha {
+    name(&format!("{:07x}{:033x}", 0x0a0_0000 + number, number))
+}
+
+/// A digest of its own for each number.
+pub fn a_digest(number: u64) -> Digest {
+    name(&format!("sha256:{number:064x}"))
+}
+
+/// A push of commit `number` to `develop`.
+pub fn a_request(number: u64) -> PlanRequest {
+    PlanRequest {
+        delivery: name(&format!("delivery-{number}")),
+        repository: name("vive-sphere/bot-manager"),
+        installation: 1,
+        sha: a_sha(number),
+        before: None,
+        branch: "develop".to_owned(),
+        fork: None,
+        pull_request: None,
+        sender: "ada".to_owned(),
+        title: format!("Change number {number}"),
+    }
+}
+
+/// The head that plan begins with for commit 1.
+pub fn a_run() -> Run {
+    Run::new(&a_request(1), Timestamp(1_795_435_200_000))
+}
+
+/// The run's delivery to `development` under a number.
+pub fn delivered_to(run: &Run, fence: u64) -> Run {
+    let delivery = Delivery { environment: name("development"), namespace: "development".to_owned(), fence };
+    Run { delivery: Some(delivery), ..run.clone() }
+}
+
+/// A service by convention.
+pub fn a_service(service: &str) -> ServiceSpec {
+    let path = format!("backend/{service}");
+    ServiceSpec {
+        name: name(service),
+        test: Some(TestSpec {
+            command: format!("pytest {path}/tests/ -v --cov={path}"),
+            coverage: Some(80),
+            requirements: Vec::new(),
+        }),
+        image: Some(ImageSpec {
+            repository: format!("vive-sphere/{service}"),
+            dockerfile: name(&format!("{path}/Dockerfile")),
+        }),
+        health: Some(HealthSpec {
+            path: format!("/api/v1/{service}/health"),
+            service: service.replace('_', "-"),
+            port: 8000,
+        }),
+        path: name(&path),
+        ..a_component(service)
+    }
+}
+
+/// A component by convention: a manifest without an image.
+pub fn a_component(component: &str) -> ServiceSpec {
+    ServiceSpec {
+        name: name(component),
+        path: name("infrastructure/kubernetes"),
+        test: None,
+        image: None,
+        manifests: vec![name(&format!("infrastructure/kubernetes/{component}-deployment.yaml"))],
+        health: None,
+    }
+}
+
+/// A plan of so many services, with checks and integration tests, Slack and mail.
+pub fn a_plan(services: usize) -> Plan {
+    Plan {
+        services: (1..=services).map(|number| a_service(&format!("service-{number}"))).collect(),
+        checks: Some(ChecksSpec { flake8: vec![name("backend/")], bandit: vec![name("backend/")] }),
+        integration: Some(IntegrationSpec {
+            command: "pytest integration_tests/ -v".to_owned(),
+            requirements: Vec::new(),
+        }),
+        notifications: Notifications {
+            slack: Some("#deploys".to_owned()),
+            email: vec!["team@vivesphere.example".to_owned()],
+        },
+        notes: Vec::new(),
+    }
+}
+
+/// A task of the run for a service, such as `test/authentication`.
+pub fn a_task(run: &Run, id: &str, service: &ServiceSpec) -> Task {
+    Task::new(run.id.clone(), name(id), TaskSpec::Service(service.clone()))
+}

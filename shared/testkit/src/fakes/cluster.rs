@@ -1,0 +1,153 @@
+//! A cluster that keeps what was applied and in which order; workloads fare as a test says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::ports::{Answer, Application, Cluster, ProbeAnswer, Rollout};
+use domain::task::ObjectName;
+use domain::time::Timestamp;
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::shared::Shared;
+use super::wire::Wire;
+
+/// The cluster. Clones share it.
+#[derive(Debug, Clone)]
+pub struct MemoryCluster {
+    wire: Wire,
+    clock: Clock,
+    state: Shared<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<ObjectName, (Value, Timestamp)>,
+    applies: Vec<Applied>,
+    fates: BTreeMap<String, Fate>,
+}
+
+/// One object that was applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Which.
+    pub name: ObjectName,
+    /// As what.
+    pub object: Value,
+}
+
+/// How the workload, and the Service, of a name fare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Rolled out and healthy so long after it was applied.
+    Healthy {
+        /// How long it takes.
+        after: Duration,
+    },
+    /// The API server refuses it.
+    Refused {
+        /// In these words.
+        because: String,
+    },
+    /// It will never serve.
+    Hopeless {
+        /// The evidence.
+        evidence: Vec<String>,
+    },
+    /// It never becomes ready, and nothing says why.
+    Slow,
+    /// Rolled out, but its health is bad.
+    Unhealthy,
+}
+
+impl MemoryCluster {
+    /// A cluster without objects, in which everything fares well at once.
+    pub fn new(wire: &Wire, clock: &Clock) -> Self {
+        Self { wire: wire.clone(), clock: clock.clone(), state: Shared::default() }
+    }
+
+    /// From now on everything of that name fares like this.
+    pub fn decide(&self, name: &str, fate: Fate) {
+        self.state.with(|state| state.fates.insert(name.to_owned(), fate));
+    }
+
+    /// Every apply of every object in its order.
+    pub fn applies(&self) -> Vec<Applied> {
+        self.state.with(|state| state.applies.clone())
+    }
+
+    /// The objects as they are now.
+    pub fn objects(&self) -> BTreeMap<ObjectName, Value> {
+        let value = |(name, (object, _)): (&ObjectName, &(Value, Timestamp))| (name.clone(), object.clone());
+        self.state.with(|state| state.objects.iter().map(value).collect())
+    }
+}
+
+impl State {
+    fn fate(&self, name: &str) -> Fate {
+        self.fates.get(name).cloned().unwrap_or(Fate::Healthy { after: Duration::ZERO })
+    }
+
+    /// The refusal, if any.
+    fn apply(&mut self, object: &Value, now: Timestamp) -> Option<String> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = ObjectName {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+        };
+        if let Fate::Refused { because } = self.fate(&name.name) {
+            return Some(format!("{} `{}/{}`: {because}", name.kind, name.namespace, name.name));
+        }
+        self.applies.push(Applied { name: name.clone(), object: object.clone() });
+        // What is applied again unchanged is no new generation.
+        let unchanged = self.objects.get(&name).is_some_and(|(known, _)| known == object);
+        if !unchanged {
+            self.objects.insert(name, (object.clone(), now));
+        }
+        None
+    }
+
+    fn is_ready(&self, name: &str, now: Timestamp) -> bool {
+        let Fate::Healthy { after } = self.fate(name) else { return false };
+        let since = self.objects.iter().filter(|(known, _)| known.name == name).map(|(_, (_, since))| *since).max();
+        since.is_some_and(|since| since.after(after) <= now)
+    }
+}
+
+impl Cluster for MemoryCluster {
+    async fn apply(&self, objects: &[Value]) -> Answer<Application> {
+        for object in objects {
+            let now = self.clock.now();
+            let apply = |state: &mut State| state.apply(object, now);
+            let refused = self.wire.call("cluster.apply", || Ok(self.state.with(apply))).await?;
+            if let Some(sentence) = refused {
+                return Ok(Application::Refused(sentence));
+            }
+        }
+        Ok(Application::Done)
+    }
+
+    async fn rollout(&self, workload: &ObjectName, _patience: Duration) -> Answer<Rollout> {
+        let now = self.clock.now();
+        let look = |state: &mut State| match state.fate(&workload.name) {
+            _ if workload.kind != "Deployment" => Rollout::Complete,
+            Fate::Hopeless { evidence } => Rollout::Hopeless(evidence),
+            Fate::Unhealthy => Rollout::Complete,
+            _ if state.is_ready(&workload.name, now) => Rollout::Complete,
+            _ => Rollout::Progressing("0 of 1 pods ready".to_owned()),
+        };
+        self.wire.call("cluster.rollout", || Ok(self.state.with(look))).await
+    }
+
+    async fn probe(&self, _namespace: &str, service: &str, _port: u16, _path: &str) -> Answer<ProbeAnswer> {
+        let now = self.clock.now();
+        self.wire.call("cluster.probe", || {
+            let ready = self.state.with(|state| state.is_ready(service, now));
+            let (status, body) = if ready { (200, "ok") } else { (503, "the database does not answer") };
+            Ok(ProbeAnswer { status, body: body.to_owned() })
+        })
+        .await
+    }
+}

@@ -1,0 +1,127 @@
+//! Fence, lock and releases of environments.
+
+use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
+use domain::ports::{Answer, Environments, Fence, Locking, Release, Written};
+
+use super::store::{Lock, MemoryStore, Place, Tables};
+
+const CURRENT: &str = "current";
+const VERIFIED: &str = "verified";
+
+impl Environments for MemoryStore {
+    async fn fence(&self, repository: &RepositoryName, environment: &EnvironmentName) -> Answer<Option<Fence>> {
+        let place = place(repository, environment);
+        self.wire.call("store.fence", || Ok(self.tables.with(|tables| tables.fences.get(&place).cloned()))).await
+    }
+
+    async fn draw(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        fence: &Fence,
+    ) -> Answer<Written> {
+        let place = place(repository, environment);
+        let write = |tables: &mut Tables| {
+            if tables.fences.get(&place).map_or(0, |last| last.number) + 1 != fence.number {
+                return Written::Conflict;
+            }
+            tables.fences.insert(place, fence.clone());
+            Written::Yes
+        };
+        self.wire.call("store.draw", || Ok(self.tables.with(write))).await
+    }
+
+    async fn lock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+        fence: u64,
+    ) -> Answer<Locking> {
+        let place = place(repository, environment);
+        let take = |tables: &mut Tables| tables.locks.entry(place).or_default().take(run, fence);
+        self.wire.call("store.lock", || Ok(self.tables.with(take))).await
+    }
+
+    async fn unlock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+    ) -> Answer<()> {
+        let place = place(repository, environment);
+        let free = |tables: &mut Tables| {
+            if let Some(lock) = tables.locks.get_mut(&place).filter(|lock| lock.holder.as_ref() == Some(run)) {
+                lock.holder = None;
+            }
+        };
+        self.wire.call("store.unlock", || {
+            self.tables.with(free);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+        self.set(environment, release, CURRENT, "store.set_current").await
+    }
+
+    async fn set_verified(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+        self.set(environment, release, VERIFIED, "store.set_verified").await
+    }
+
+    async fn releases(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        service: &ServiceName,
+    ) -> Answer<(Option<Release>, Option<Release>)> {
+        let place = place(repository, environment);
+        let read = |tables: &mut Tables| {
+            let release = |kind| tables.releases.get(&(place.clone(), service.clone(), kind)).cloned();
+            (release(CURRENT), release(VERIFIED))
+        };
+        self.wire.call("store.releases", || Ok(self.tables.with(read))).await
+    }
+}
+
+impl MemoryStore {
+    async fn set(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+        kind: &'static str,
+        call: &'static str,
+    ) -> Answer<()> {
+        let key = (place(&release.run.repository, environment), release.service.clone(), kind);
+        let write = |tables: &mut Tables| {
+            if tables.releases.get(&key).is_none_or(|known| known.fence <= release.fence) {
+                tables.releases.insert(key, release.clone());
+            }
+        };
+        self.wire.call(call, || {
+            self.tables.with(write);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Lock {
+    fn take(&mut self, run: &RunId, fence: u64) -> Locking {
+        if let Some(by) = self.taken.filter(|taken| *taken > fence) {
+            return Locking::Overtaken { by };
+        }
+        match &self.holder {
+            Some(other) if other != run => Locking::HeldBy(other.clone()),
+            _ => {
+                (self.holder, self.taken) = (Some(run.clone()), Some(fence));
+                Locking::Held
+            }
+        }
+    }
+}
+
+fn place(repository: &RepositoryName, environment: &EnvironmentName) -> Place {
+    (repository.clone(), environment.clone())
+}

@@ -1,0 +1,194 @@
+//! Standard SQS queues: messages come at least once, in no order, become invisible while they are handled, and end
+//! in the dead-letter queue when they come back too often.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::message::{Outgoing, QueueName};
+use domain::ports::{Answer, Queue, Redelivery};
+use domain::time::Timestamp;
+
+use super::clock::Clock;
+use super::shared::Shared;
+use super::wire::Wire;
+
+/// How long a received message stays invisible.
+pub const VISIBILITY: Duration = Duration::from_mins(6);
+
+/// The most messages of one request, small so that tests see a send that is cut in two.
+const BATCH: usize = 3;
+
+/// After so many receives a message is dead, as in template.yaml.
+const MOST_RECEIVES: u32 = 5;
+
+/// All of Slipway's queues. Clones share them.
+#[derive(Debug, Clone)]
+pub struct MemoryQueue {
+    wire: Wire,
+    clock: Clock,
+    state: Shared<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: u64,
+    messages: BTreeMap<u64, Message>,
+    dead: Vec<(QueueName, String)>,
+}
+
+#[derive(Debug)]
+struct Message {
+    queue: QueueName,
+    body: String,
+    visible: Timestamp,
+    receives: u32,
+}
+
+/// A message in somebody's hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The queue it came from.
+    pub queue: QueueName,
+    /// Its number: the same on every delivery.
+    pub number: u64,
+    /// Its body.
+    pub body: String,
+}
+
+impl Received {
+    /// SQS's id of the message.
+    pub fn message_id(&self) -> String {
+        format!("message-{}", self.number)
+    }
+
+    /// The receipt that [`Redelivery::delay`] takes.
+    pub fn receipt(&self) -> String {
+        self.number.to_string()
+    }
+}
+
+impl MemoryQueue {
+    /// Empty queues.
+    pub fn new(wire: &Wire, clock: &Clock) -> Self {
+        Self { wire: wire.clone(), clock: clock.clone(), state: Shared::default() }
+    }
+
+    /// Puts a text onto a queue, as EventBridge or an operator does.
+    pub fn put(&self, queue: QueueName, body: &str, delay: Duration) {
+        let visible = self.clock.now().after(delay);
+        self.state.with(|state| state.push(queue, body.to_owned(), visible));
+    }
+
+    /// The numbers of the messages that could be received now.
+    pub fn visible(&self) -> Vec<u64> {
+        let now = self.clock.now();
+        self.state.with(|state| {
+            state.messages.iter().filter(|(_, message)| message.visible <= now).map(|(number, _)| *number).collect()
+        })
+    }
+
+    /// When the next message becomes visible, if any is not.
+    pub fn next_visible(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        self.state.with(|state| {
+            state.messages.values().map(|message| message.visible).filter(|visible| *visible > now).min()
+        })
+    }
+
+    /// Takes a visible message into hands; none when it has come back too often and is dead now.
+    pub fn receive(&self, number: u64) -> Option<Received> {
+        let until = self.clock.now().after(VISIBILITY);
+        self.state.with(|state| {
+            let message = state.messages.get_mut(&number)?;
+            message.receives += 1;
+            message.visible = until;
+            let received = Received { queue: message.queue, number, body: message.body.clone() };
+            if message.receives <= MOST_RECEIVES {
+                return Some(received);
+            }
+            state.messages.remove(&number);
+            state.dead.push((received.queue, received.body));
+            None
+        })
+    }
+
+    /// The message is done with, or lost.
+    pub fn delete(&self, number: u64) {
+        self.state.with(|state| state.messages.remove(&number));
+    }
+
+    /// SQS delivers it once more although somebody has it.
+    pub fn duplicate(&self, number: u64) {
+        let now = self.clock.now();
+        self.state.with(|state| {
+            if let Some(message) = state.messages.get_mut(&number) {
+                message.visible = now;
+            }
+        });
+    }
+
+    /// The bodies that wait on a queue, visible or not.
+    pub fn waiting(&self, queue: QueueName) -> Vec<String> {
+        self.state.with(|state| {
+            state.messages.values().filter(|message| message.queue == queue).map(|message| message.body.clone()).collect()
+        })
+    }
+
+    /// How many messages wait on all queues.
+    pub fn len(&self) -> usize {
+        self.state.with(|state| state.messages.len())
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bodies in the dead-letter queues.
+    pub fn dead(&self) -> Vec<(QueueName, String)> {
+        self.state.with(|state| state.dead.clone())
+    }
+}
+
+impl State {
+    fn push(&mut self, queue: QueueName, body: String, visible: Timestamp) {
+        self.sent += 1;
+        self.messages.insert(self.sent, Message { queue, body, visible, receives: 0 });
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn send(&self, messages: &[Outgoing]) -> Answer<()> {
+        for batch in messages.chunks(BATCH) {
+            let push = |state: &mut State| {
+                for Outgoing { message, delay } in batch {
+                    let body = serde_json::to_string(message).expect("messages are plain data");
+                    state.push(message.queue(), body, self.clock.now().after(*delay));
+                }
+            };
+            self.wire.call("queue.send", || {
+                self.state.with(push);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Redelivery for MemoryQueue {
+    async fn delay(&self, receipt: &str, delay: Duration) -> Answer<()> {
+        let visible = self.clock.now().after(delay);
+        let change = |state: &mut State| {
+            let message = receipt.parse().ok().and_then(|number: u64| state.messages.get_mut(&number));
+            if let Some(message) = message {
+                message.visible = visible;
+            }
+        };
+        self.wire.call("queue.delay", || {
+            self.state.with(change);
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs, tasks and notify's book under the very conditions of the table's writes; deliveries and environments lie
+//! beside them.
+
+use std::collections::BTreeMap;
+
+use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Stage, TaskId};
+use domain::ports::{Answer, Delivery, Fence, NoticeBook, Release, Runs, Told, Written};
+use domain::run::Run;
+use domain::task::Task;
+use domain::time::Timestamp;
+
+use super::shared::Shared;
+use super::wire::Wire;
+
+/// The table. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    pub(super) wire: Wire,
+    pub(super) tables: Shared<Tables>,
+}
+
+pub(super) type Place = (RepositoryName, EnvironmentName);
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    runs: BTreeMap<RunId, Run>,
+    tasks: BTreeMap<RunId, BTreeMap<TaskId, Task>>,
+    told: BTreeMap<RunId, Told>,
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    pub(super) fences: BTreeMap<Place, Fence>,
+    pub(super) locks: BTreeMap<Place, Lock>,
+    pub(super) releases: BTreeMap<(Place, ServiceName, &'static str), Release>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lock {
+    pub(super) holder: Option<RunId>,
+    /// The highest number that has taken it.
+    pub(super) taken: Option<u64>,
+}
+
+impl MemoryStore {
+    /// An empty table on that wire.
+    pub fn new(wire: &Wire) -> Self {
+        Self { wire: wire.clone(), tables: Shared::default() }
+    }
+
+    /// Every head, past the wire.
+    pub fn heads(&self) -> Vec<Run> {
+        self.tables.with(|tables| tables.runs.values().cloned().collect())
+    }
+
+    /// Every task of a run, past the wire.
+    pub fn tasks_of(&self, run: &RunId) -> Vec<Task> {
+        self.tables.with(|tables| tables.tasks.get(run).map(|tasks| tasks.values().cloned().collect()).unwrap_or_default())
+    }
+
+    /// What a test wants to be there, past the wire and every condition.
+    pub fn put(&self, head: &Run, tasks: &[Task]) {
+        self.tables.with(|tables| {
+            tables.runs.insert(head.id.clone(), head.clone());
+            let of_run = tables.tasks.entry(head.id.clone()).or_default();
+            of_run.extend(tasks.iter().map(|task| (task.id.clone(), task.clone())));
+        });
+    }
+
+    /// The runs that hold a lock, past the wire.
+    pub fn lock_holders(&self) -> Vec<RunId> {
+        self.tables.with(|tables| tables.locks.values().filter_map(|lock| lock.holder.clone()).collect())
+    }
+}
+
+impl Tables {
+    fn follows_run(&self, run: &Run) -> bool {
+        self.runs.get(&run.id).map_or(0, |known| known.version) + 1 == run.version
+    }
+
+    fn follows_task(&self, task: &Task) -> bool {
+        let known = self.tasks.get(&task.run).and_then(|tasks| tasks.get(&task.id));
+        known.map_or(0, |known| known.version) + 1 == task.version
+    }
+
+    fn set_task(&mut self, task: &Task) {
+        self.tasks.entry(task.run.clone()).or_default().insert(task.id.clone(), task.clone());
+    }
+
+    fn set_run(&mut self, run: &Run) {
+        self.runs.insert(run.id.clone(), run.clone());
+    }
+}
+
+impl Runs for MemoryStore {
+    async fn run(&self, id: &RunId) -> Answer<Option<Run>> {
+        self.wire.call("store.run", || Ok(self.tables.with(|tables| tables.runs.get(id).cloned()))).await
+    }
+
+    async fn create_run(&self, run: &Run) -> Answer<Written> {
+        self.write_run(run).await
+    }
+
+    async fn write_run(&self, run: &Run) -> Answer<Written> {
+        let write = |tables: &mut Tables| {
+            if !tables.follows_run(run) {
+                return Written::Conflict;
+            }
+            tables.set_run(run);
+            Written::Yes
+        };
+        self.wire.call("store.write_run", || Ok(self.tables.with(write))).await
+    }
+
+    async fn task(&self, run: &RunId, id: &TaskId) -> Answer<Option<Task>> {
+        let read = |tables: &mut Tables| tables.tasks.get(run).and_then(|tasks| tasks.get(id)).cloned();
+        self.wire.call("store.task", || Ok(self.tables.with(read))).await
+    }
+
+    async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {
+        let wanted = |task: &&Task| stage.is_none_or(|stage| task.id.stage == stage);
+        let read = |tables: &mut Tables| {
+            tables.tasks.get(run).map(|tasks| tasks.values().filter(wanted).cloned().collect()).unwrap_or_default()
+        };
+        self.wire.call("store.tasks", || Ok(self.tables.with(read))).await
+    }
+
+    async fn create_tasks(&self, tasks: &[Task]) -> Answer<()> {
+        let write = |tables: &mut Tables| {
+            for task in tasks {
+                let of_run = tables.tasks.entry(task.run.clone()).or_default();
+                of_run.entry(task.id.clone()).or_insert_with(|| task.clone());
+            }
+        };
+        self.wire.call("store.create_tasks", || {
+            self.tables.with(write);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn write_task(&self, task: &Task) -> Answer<Written> {
+        let write = |tables: &mut Tables| {
+            if !tables.follows_task(task) {
+                return Written::Conflict;
+            }
+            tables.set_task(task);
+            Written::Yes
+        };
+        self.wire.call("store.write_task", || Ok(self.tables.with(write))).await
+    }
+
+    async fn write_both(&self, task: &Task, head: &Run) -> Answer<Written> {
+        let write = |tables: &mut Tables| {
+            if !tables.follows_task(task) || !tables.follows_run(head) {
+                return Written::Conflict;
+            }
+            tables.set_task(task);
+            tables.set_run(head);
+            Written::Yes
+        };
+        self.wire.call("store.write_both", || Ok(self.tables.with(write))).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<RunId>> {
+        let read = |tables: &mut Tables| {
+            let due = |run: &Run| run.due.filter(|due| *due < now).map(|due| (due, run.id.clone()));
+            let mut found: Vec<_> = tables.runs.values().filter_map(due).collect();
+            found.sort();
+            found.into_iter().map(|(_, id)| id).take(limit as usize).collect()
+        };
+        self.wire.call("store.due", || Ok(self.tables.with(read))).await
+    }
+}
+
+impl NoticeBook for MemoryStore {
+    async fn told(&self, run: &RunId) -> Answer<Told> {
+        let read = |tables: &mut Tables| tables.told.get(run).cloned().unwrap_or_default();
+        self.wire.call("store.told", || Ok(self.tables.with(read))).await
+    }
+
+    async fn write_told(&self, run: &RunId, told: &Told) -> Answer<Written> {
+        let write = |tables: &mut Tables| {
+            if tables.told.get(run).map_or(0, |known| known.version) + 1 != told.version {
+                return Written::Conflict;
+            }
+            tables.told.insert(run.clone(), told.clone());
+            Written::Yes
+        };
+        self.wire.call("store.write_told", || Ok(self.tables.with(write))).await
+    }
+}

@@ -1,0 +1,129 @@
+//! What lies between a handler and the world: every call of every fake passes here, is counted, may be interleaved
+//! with others, and goes wrong where a test says so.
+
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
+
+use domain::ports::{Answer, Fault};
+
+use super::shared::Shared;
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It fails and nothing has happened.
+    FailBefore,
+    /// It fails although its effect has happened.
+    FailAfter,
+    /// Its caller dies before the effect.
+    CrashBefore,
+    /// Its caller dies after the effect.
+    CrashAfter,
+}
+
+/// The way of every call. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Wire(Shared<Traffic>);
+
+#[derive(Debug, Default)]
+struct Traffic {
+    calls: Vec<&'static str>,
+    by_number: BTreeMap<usize, Trouble>,
+    by_name: Vec<(&'static str, Trouble)>,
+    met: Vec<(&'static str, Trouble)>,
+    interleaved: bool,
+    crashed: bool,
+}
+
+impl Wire {
+    /// Gives the call with this number, counted from 0 over all fakes, its trouble.
+    pub fn trouble_at(&self, number: usize, trouble: Trouble) {
+        self.0.with(|traffic| traffic.by_number.insert(number, trouble));
+    }
+
+    /// Gives the next call of this name its trouble; once for each time it is said.
+    pub fn trouble_next(&self, name: &'static str, trouble: Trouble) {
+        self.0.with(|traffic| traffic.by_name.push((name, trouble)));
+    }
+
+    /// From now on every call lets others go first, once.
+    pub fn interleave(&self) {
+        self.0.with(|traffic| traffic.interleaved = true);
+    }
+
+    /// The names of all calls so far, such as `store.write_task`.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.0.with(|traffic| traffic.calls.clone())
+    }
+
+    /// How many calls of that name there were.
+    pub fn count(&self, name: &str) -> usize {
+        self.0.with(|traffic| traffic.calls.iter().filter(|call| **call == name).count())
+    }
+
+    /// The troubles met so far, with the call that met them.
+    pub fn met(&self) -> Vec<(&'static str, Trouble)> {
+        self.0.with(|traffic| traffic.met.clone())
+    }
+
+    /// Whether the caller that was polled last has died; asking forgets it. Whoever polls drops it then.
+    pub fn take_crash(&self) -> bool {
+        self.0.with(|traffic| std::mem::take(&mut traffic.crashed))
+    }
+
+    /// One call: its effect happens at once and as a whole, or not at all.
+    pub(super) async fn call<T>(&self, name: &'static str, effect: impl FnOnce() -> Answer<T>) -> Answer<T> {
+        if self.0.with(|traffic| traffic.interleaved) {
+            let_others_go_first().await;
+        }
+        let trouble = self.0.with(|traffic| traffic.next(name));
+        match trouble {
+            None => effect(),
+            Some(Trouble::FailBefore) => Err(Fault::retry(format!("`{name}` failed"), "the test says so")),
+            Some(Trouble::FailAfter) => {
+                // The caller does not learn how it went.
+                drop(effect());
+                Err(Fault::retry(format!("`{name}` did not answer"), "the test says so"))
+            }
+            Some(Trouble::CrashBefore) => self.crash().await,
+            Some(Trouble::CrashAfter) => {
+                drop(effect());
+                self.crash().await
+            }
+        }
+    }
+
+    async fn crash<T>(&self) -> Answer<T> {
+        self.0.with(|traffic| traffic.crashed = true);
+        pending().await
+    }
+}
+
+impl Traffic {
+    /// Counts the call and says what goes wrong with it.
+    fn next(&mut self, name: &'static str) -> Option<Trouble> {
+        let number = self.calls.len();
+        self.calls.push(name);
+        let named = self.by_name.iter().position(|(wanted, _)| *wanted == name);
+        let trouble = match named {
+            Some(index) => Some(self.by_name.remove(index).1),
+            None => self.by_number.remove(&number),
+        };
+        self.met.extend(trouble.map(|trouble| (name, trouble)));
+        trouble
+    }
+}
+
+async fn let_others_go_first() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
