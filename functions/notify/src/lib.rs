@@ -32,8 +32,8 @@ pub struct Notifier<S, G, C, M> {
     pub checks: G,
     /// Slack.
     pub chat: C,
-    /// Mail.
-    pub post: M,
+    /// Mail; none where the stack has no sender.
+    pub post: Option<M>,
 }
 
 impl<S, G, C, M> Notifier<S, G, C, M>
@@ -94,11 +94,11 @@ where
         if let Some(channel) = &head.notifications.slack {
             self.slack(channel, head, tasks, told).await?;
         }
-        if let Some(mail) = text::mail(head, tasks) {
+        if let (Some(post), Some(mail)) = (&self.post, text::mail(head, tasks)) {
             let content = hash(&mail);
             if told.said.get("mail").is_none_or(|said| said.place.is_empty()) {
                 self.intend(&head.id, "mail", &content, told).await?;
-                self.post.send(&mail).await?;
+                post.send(&mail).await?;
                 Self::note("mail", "sent", content, told);
             }
         }

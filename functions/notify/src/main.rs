@@ -17,7 +17,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (table, own_queue) = (variables.text("TABLE_NAME"), variables.text("NOTIFY_QUEUE_URL"));
     let (api, github_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
     let (slack_api, slack_id) = (variables.text("SLACK_API_URL"), variables.text("SLACK_SECRET_ID"));
-    let sender = variables.text("MAIL_SENDER");
     variables.complete()?;
 
     let aws = lambda::aws().await;
@@ -27,7 +26,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         store: Store::new(&aws, table),
         checks: GitHub::new(&api, credentials.app_id, &credentials.private_key)?,
         chat: Slack::new(&slack_api, notices::slack_token(&secrets.secret(&slack_id).await?)?)?,
-        post: Mailer::new(&aws, sender),
+        post: Variables::optional("MAIL_SENDER").map(|sender| Mailer::new(&aws, sender)),
     };
     let redelivery = Redelivery::new(&aws, own_queue);
     let handle = async |record: lambda::Record| notifier.handle(&record.body, &record.message_id, Timestamp::now()).await;

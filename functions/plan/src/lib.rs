@@ -3,6 +3,7 @@
 
 mod delivery;
 
+use domain::files::pipeline::PIPELINE_FILE;
 use domain::files::{LARGEST_FILE, operator, pipeline};
 use domain::keys;
 use domain::message::{Message, Outgoing, PlanRequest};
@@ -13,9 +14,6 @@ use domain::spec::Plan;
 use domain::tasks::{phases_of, tasks_of};
 use domain::time::Timestamp;
 use lambda::{Commit, Disposition, LARGEST_SOURCE};
-
-/// Where the user's repository keeps its pipeline file.
-pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
 
 /// Where the operator's file lies in the bucket.
 pub const OPERATOR_FILE: &str = "operator.yaml";

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use local::{Cloud, Options, Record};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::demo::{self, Demo};
 use crate::output;
 
 /// The exit code of `status` where no cloud runs.
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Down(Which),
     /// Show where everything is.
     Status(Which),
+    /// Start a cloud, push to it twice, show what became of it, and end it.
+    Demo(Demo),
 }
 
 #[derive(Args)]
@@ -50,6 +53,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(arguments) => up(arguments).await,
         Command::Down(which) => down(&which).await,
         Command::Status(which) => status(&which),
+        Command::Demo(arguments) => demo::run(arguments).await,
     }
 }
 
@@ -119,7 +123,7 @@ fn status(which: &Which) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn show(record: &Record) {
+pub(crate) fn show(record: &Record) {
     let credentials = &record.credentials;
     output::entry("cloud", &format!("{} (process {})", record.name, record.process.id));
     output::entry("AWS", &record.aws_url());

@@ -1,5 +1,6 @@
 //! The slipway command.
 
+mod demo;
 mod local_cloud;
 mod output;
 

@@ -6,6 +6,8 @@ use std::io::{IsTerminal, stderr, stdout};
 const BOLD: &str = "1";
 const FAINT: &str = "2";
 const RED: &str = "31";
+const GREEN: &str = "32";
+const BLUE: &str = "34";
 
 /// One line of progress.
 pub(crate) fn progress(line: &str) {
@@ -20,6 +22,44 @@ pub(crate) fn line(text: &str) {
 /// A line of the answer with a name in front.
 pub(crate) fn entry(name: &str, value: &str) {
     println!("{} {value}", styled(BOLD, &format!("{name:<10}"), stdout().is_terminal()));
+}
+
+/// The beginning of something large.
+pub(crate) fn heading(text: &str) {
+    println!("\n{}", styled(BOLD, text, stdout().is_terminal()));
+}
+
+/// The beginning of a list.
+pub(crate) fn title(text: &str) {
+    println!("\n  {}", styled(BOLD, text, stdout().is_terminal()));
+}
+
+/// An item of a list.
+pub(crate) fn detail(text: &str) {
+    println!("    {text}");
+}
+
+/// A check run: its state, its name, its title.
+pub(crate) fn check(state: &str, name: &str, title: &str) {
+    println!("    {} {name:<36} {title}", styled(colour(state), &format!("{state:<16}"), stdout().is_terminal()));
+}
+
+/// A task's change.
+pub(crate) fn task(time: &str, name: &str, word: &str, summary: &str) {
+    println!("  {time}  {name:<36} {}{summary}", styled(colour(word), word, stdout().is_terminal()));
+}
+
+/// A good end.
+pub(crate) fn good(text: &str) {
+    println!("\n{}", styled(GREEN, text, stdout().is_terminal()));
+}
+
+fn colour(word: &str) -> &'static str {
+    match word {
+        "passed" | "success" => GREEN,
+        "failed" | "failure" | "stuck" | "action_required" => RED,
+        _ => BLUE,
+    }
 }
 
 /// What went wrong, with its causes.
