@@ -150,3 +150,59 @@ impl State {
         Ok(self.builds.get(&known.build).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::json;
+
+    use super::{Registry, Start};
+    use crate::build::Build;
+
+    fn build(number: u64) -> Build {
+        let build = json!({
+            "id": format!("tests:{number}"), "arn": "", "buildNumber": number, "startTime": 0.0,
+            "currentPhase": "SUBMITTED", "buildStatus": "IN_PROGRESS", "projectName": "tests", "phases": [],
+            "source": {}, "artifacts": {}, "environment": {}, "serviceRole": "", "timeoutInMinutes": 60,
+            "logs": { "groupName": "", "streamName": "", "deepLink": "", "cloudWatchLogsArn": "" },
+            "buildComplete": false, "initiator": "",
+        });
+        serde_json::from_value(build).expect("complete")
+    }
+
+    fn start(token: Option<&str>, now: Instant) -> Start<'_> {
+        Start {
+            project: "tests",
+            token,
+            request: "{}".to_owned(),
+            account_limit: 6,
+            project_limit: Some(2),
+            now,
+        }
+    }
+
+    #[test]
+    fn a_token_holds_five_minutes() {
+        let registry = Registry::default();
+        let began = Instant::now();
+        let enter = |now| {
+            let (entry, is_new) = registry.enter(&start(Some("task"), now), build).expect("allowed");
+            (entry.snapshot().id, is_new)
+        };
+        assert_eq!(enter(began), ("tests:1".to_owned(), true));
+        assert_eq!(enter(began + Duration::from_secs(299)), ("tests:1".to_owned(), false));
+        assert_eq!(enter(began + Duration::from_mins(5)), ("tests:2".to_owned(), true));
+    }
+
+    #[test]
+    fn a_projects_limit_counts_only_what_runs() {
+        let registry = Registry::default();
+        let now = Instant::now();
+        let (first, _) = registry.enter(&start(None, now), build).expect("the first");
+        registry.enter(&start(None, now), build).expect("the second");
+        assert!(registry.enter(&start(None, now), build).is_err(), "the third is one too many");
+        first.update(|build| build.complete(crate::build::Status::Failed));
+        registry.enter(&start(None, now), build).expect("a place is free again");
+    }
+}

@@ -89,6 +89,12 @@ async fn broken_input_fails_in_the_phase_that_reads_it() {
     let missing = failed(&cloud.run(cloud.start_build(QUICK)).await);
     assert!(missing.starts_with("CLIENT_ERROR: s3://") && missing.contains("404"), "{missing}");
 
+    let pulled = cloud.start_build(QUICK).image_override("registry.invalid/nothing:1");
+    let pulled = cloud.run(pulled).await;
+    assert_eq!(pulled.build_status(), Some(&StatusType::Failed));
+    let phase = pulled.phases().iter().find(|phase| !phase.contexts().is_empty()).expect("a failed phase");
+    assert_eq!(phase.contexts()[0].status_code(), Some("BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"));
+
     cloud.put_source(&zip(&[("file", 0o644, "")]));
     let unreadable = failed(&cloud.run(cloud.start_build("version: 0.2\nphases: [")).await);
     assert!(unreadable.starts_with("YAML_FILE_ERROR: "), "{unreadable}");

@@ -41,7 +41,7 @@ artifacts:
     let build = cloud.run(cloud.start_build(buildspec)).await;
 
     assert_eq!(build.build_status(), Some(&StatusType::Failed));
-    let log = cloud.log(&build);
+    let log = Cloud::log(&build);
     assert!(log.contains("test_wrong FAILED") && log.contains("test_right PASSED"), "{log}");
     let failed = build.phases().iter().find(|phase| !phase.contexts().is_empty()).expect("a failed phase");
     assert_eq!(failed.phase_type().map(|phase| phase.as_str().to_owned()), Some("BUILD".to_owned()));
@@ -103,7 +103,7 @@ async fn secrets_reach_the_build_and_never_its_log() {
         ));
     let build = cloud.run(start).await;
 
-    let log = cloud.log(&build);
+    let log = Cloud::log(&build);
     assert_eq!(build.build_status(), Some(&StatusType::Succeeded), "{log}");
     assert!(log.contains("from-start kept"), "{log}");
     assert!(log.contains("TOKEN=***") && !log.contains("swordfish"), "{log}");
@@ -123,7 +123,7 @@ async fn a_stopped_build_leaves_no_container() {
     let buildspec = "version: 0.2\nphases:\n  build:\n    commands: ['echo started', 'sleep 600']\n";
     let started = cloud.start_build(buildspec).send().await.expect("started");
     let id = started.build_value().and_then(|build| build.id()).expect("an id").to_owned();
-    cloud.wait_until(&id, |build| cloud.log(build).contains("\nstarted")).await;
+    cloud.wait_until(&id, |build| Cloud::log(build).contains("\nstarted")).await;
     assert_eq!(cloud.containers().await, 1);
 
     let stopped = cloud.client.stop_build().id(&id).send().await.expect("stopped");
@@ -155,7 +155,7 @@ async fn the_cloud_ends_with_its_builds() {
     let buildspec = "version: 0.2\nphases:\n  build:\n    commands: ['echo started', 'sleep 600']\n";
     let started = cloud.start_build(buildspec).send().await.expect("started");
     let id = started.build_value().and_then(|build| build.id()).expect("an id").to_owned();
-    cloud.wait_until(&id, |build| cloud.log(build).contains("\nstarted")).await;
+    cloud.wait_until(&id, |build| Cloud::log(build).contains("\nstarted")).await;
     cloud.end().await;
 }
 
@@ -169,7 +169,7 @@ async fn a_privileged_build_builds_and_only_it_reaches_the_engine() {
         "version: 0.2\nphases:\n  build:\n    commands:\n      - cd repo\n      - docker build --network host --tag {tag} .\n"
     );
     let build = cloud.run(cloud.start_build(&buildspec).privileged_mode_override(true)).await;
-    assert_eq!(build.build_status(), Some(&StatusType::Succeeded), "{}", cloud.log(&build));
+    assert_eq!(build.build_status(), Some(&StatusType::Succeeded), "{}", Cloud::log(&build));
     cloud.engine.output(&["image", "rm", &tag]).await.expect("the image is there");
 
     let build = cloud.run(cloud.start_build(&buildspec)).await;

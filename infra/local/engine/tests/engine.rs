@@ -65,6 +65,7 @@ async fn the_base_images_run_python_and_pip_and_are_made_only_once() {
         "the second time nothing is done"
     );
     engine.stop().await.expect("stopped");
+    std::fs::remove_dir_all(folder).expect("nothing is mounted there any more");
 }
 
 /// Where the machine lets nobody start an engine there is nothing to test.

@@ -144,7 +144,7 @@ impl Cloud {
             if condition(&build) {
                 return build;
             }
-            assert!(Instant::now() < deadline, "{build:?}\n{}", self.log(&build));
+            assert!(Instant::now() < deadline, "{build:?}\n{}", Self::log(&build));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -181,7 +181,7 @@ impl Cloud {
         files
     }
 
-    pub fn log(&self, build: &Build) -> String {
+    pub fn log(build: &Build) -> String {
         let logs = build.logs().expect("a log");
         let request = json!({
             "logGroupName": logs.group_name(), "logStreamName": logs.stream_name(), "startFromHead": true,

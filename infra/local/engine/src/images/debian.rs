@@ -75,7 +75,21 @@ pub(super) async fn root_filesystem(
         return Err(error);
     }
     tokio::fs::rename(&unfinished, &tarball).await.context("keeping the root filesystem")?;
+    remove_older(cache_dir, &tarball);
     Ok(tarball)
+}
+
+/// A tarball of another recipe is never asked for again, and each takes 200 MB.
+fn remove_older(cache_dir: &Path, newest: &Path) {
+    let Ok(entries) = std::fs::read_dir(cache_dir) else { return };
+    let recipes = entries.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Two dots: somebody is still writing it.
+        name.starts_with(&format!("python-{SUITE}-")) && name.matches('.').count() == 1
+    });
+    for older in recipes.filter(|path| path != newest) {
+        let _ = std::fs::remove_file(older);
+    }
 }
 
 async fn make(tarball: &Path, cache_dir: &Path) -> anyhow::Result<()> {
