@@ -18,10 +18,11 @@ use tokio_rustls::server::TlsStream;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A certificate for `127.0.0.1` and `localhost`, and the authority that signed it.
+#[derive(Clone)]
 pub struct Certificate {
     authority: String,
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Arc<PrivateKeyDer<'static>>,
 }
 
 impl Certificate {
@@ -39,7 +40,7 @@ impl Certificate {
         let names = vec!["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
-        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
+        let key = Arc::new(PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?);
         Ok(Self { authority: authority.pem(), chain: vec![certificate.der().clone()], key })
     }
 

@@ -86,7 +86,7 @@ fn on_objects(api: &Api, target: Target, parts: &Parts, body: &[u8]) -> Result<R
     let call = objects::Call { api, target: &target, parameters: &parameters, headers: &parts.headers, body };
     match (&parts.method, &target.name) {
         (&Method::GET, _) if parameters.flag("watch") => {
-            watch::start(Arc::clone(&api.objects), target, &parameters)
+            watch::start(Arc::clone(&api.objects), target, &parameters, &parts.headers)
         }
         (&Method::GET, Some(name)) => call.get(name),
         (&Method::GET, None) => call.list(),

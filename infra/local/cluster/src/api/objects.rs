@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::api::failure::Failure;
 use crate::api::request::{Parameters, Target, content_type, parse_body};
 use crate::api::{Api, json as answer, manager, table};
-use crate::objects::lifecycle::{Deletion, Propagation, Writer};
+use crate::objects::deletion::{Deletion, Propagation};
+use crate::objects::lifecycle::Writer;
 use crate::objects::resources::Resource;
 use crate::objects::schema::{Unfit, check};
 use crate::objects::selectors::Selection;
@@ -85,8 +86,6 @@ impl Call<'_> {
                 let updated =
                     self.api.objects.update(resource, &self.key(name), &self.writer(), |before| {
                         let mut after = before.clone();
-                        // A patch that names no revision is not meant for a particular one.
-                        read::object_at(&mut after, "metadata").remove("resourceVersion");
                         match kind {
                             "application/merge-patch+json" => patch::merge(&mut after, &patch),
                             "application/json-patch+json" => patch::json_patch(&mut after, &patch)?,

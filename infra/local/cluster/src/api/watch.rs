@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::api::failure::Failure;
 use crate::api::request::{Parameters, Target};
+use crate::api::table;
 use crate::objects::lifecycle::Objects;
 use crate::objects::selectors::Selection;
 use crate::objects::store::Change;
@@ -30,6 +31,7 @@ struct Watch {
     pending: VecDeque<Value>,
     until: Instant,
     bookmarks: bool,
+    as_table: bool,
     ended: bool,
 }
 
@@ -37,7 +39,13 @@ struct Watch {
 ///
 /// # Errors
 /// 400 for a broken selector or revision, 422 for an initial list within the stream.
-pub fn start(objects: Arc<Objects>, target: Target, parameters: &Parameters) -> Result<Response, Failure> {
+pub fn start(
+    objects: Arc<Objects>,
+    target: Target,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let as_table = table::wanted(headers);
     if parameters.flag("sendInitialEvents") {
         let mut failure = Failure::bad_request(
             "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
@@ -54,7 +62,7 @@ pub fn start(objects: Arc<Objects>, target: Target, parameters: &Parameters) -> 
             let (revision, list) = objects.store.list(target.resource, namespace);
             let wanted =
                 list.into_iter().filter(|object| is_named(&target, object) && selection.matches(object));
-            pending.extend(wanted.map(|object| json!({ "type": "ADDED", "object": *object })));
+            pending.extend(wanted.map(|object| line("ADDED", &target, &object, as_table)));
             revision
         }
         text => {
@@ -72,6 +80,7 @@ pub fn start(objects: Arc<Objects>, target: Target, parameters: &Parameters) -> 
         pending,
         until: Instant::now() + seconds,
         bookmarks: parameters.flag("allowWatchBookmarks"),
+        as_table,
         ended: false,
     };
     let lines = stream::unfold(watch, |mut watch| async move {
@@ -138,7 +147,7 @@ impl Watch {
             (true, false) => "DELETED",
             (false, false) => return None,
         };
-        Some(json!({ "type": kind, "object": *change.after }))
+        Some(line(kind, &self.target, &change.after, self.as_table))
     }
 
     fn bookmark(&self) -> Value {
@@ -147,6 +156,14 @@ impl Watch {
             "metadata": { "resourceVersion": self.revision.to_string(), "creationTimestamp": null },
         } })
     }
+}
+
+/// One event; as a table of one row where kubectl asks for tables.
+fn line(kind: &str, target: &Target, object: &Arc<Value>, as_table: bool) -> Value {
+    if as_table {
+        return json!({ "type": kind, "object": table::render(target.resource, &[Arc::clone(object)], 0) });
+    }
+    json!({ "type": kind, "object": **object })
 }
 
 fn is_named(target: &Target, object: &Value) -> bool {

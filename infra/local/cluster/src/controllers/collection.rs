@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
 use crate::controllers::events;
+use crate::objects::deletion::Deletion;
 use crate::objects::json::{list, object, text};
-use crate::objects::lifecycle::{Deletion, Objects, Writer};
+use crate::objects::lifecycle::{Objects, Writer};
 use crate::objects::resources::{ALL, EVENTS, NAMESPACES, Resource};
 use crate::objects::store::{Decision, Key};
 

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
 use crate::controllers::{events, pods};
+use crate::objects::deletion::Deletion;
 use crate::objects::json::{integer, list, object, pairs, text};
-use crate::objects::lifecycle::{Deletion, Objects, Writer};
+use crate::objects::lifecycle::{Objects, Writer};
 use crate::objects::resources::{PODS, REPLICA_SETS};
 use crate::objects::selectors::selects;
 use crate::objects::store::Key;

@@ -122,6 +122,12 @@ impl Container {
         self.due = Some(Instant::now() + pause);
     }
 
+    /// Counts a try to start it.
+    pub fn count_run(&mut self) {
+        self.restarts = self.runs;
+        self.runs += 1;
+    }
+
     /// Notes a start.
     pub fn begin(&mut self, id: String, since: String) {
         self.id = id;

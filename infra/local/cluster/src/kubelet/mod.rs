@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 mod arguments;
 mod container;
 pub mod docker;
+mod ending;
 mod expansion;
 mod images;
 mod probes;
 mod sources;
+mod starting;
 mod status;
 mod worker;
 

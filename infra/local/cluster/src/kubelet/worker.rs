@@ -5,23 +5,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::kubelet::arguments::{self, Start};
-use crate::kubelet::container::{Container, Ended, State};
-use crate::kubelet::images::{self, Missing};
-use crate::kubelet::probes::{Probed, Verdict};
+use crate::kubelet::arguments;
+use crate::kubelet::container::{Container, Ended};
+use crate::kubelet::probes::Verdict;
 use crate::kubelet::{Node, status};
 use crate::objects::json::{list, now, text};
 use crate::objects::lifecycle::Writer;
 use crate::objects::resources::PODS;
-use crate::objects::store::{Decision, Key};
-
-/// How soon a lacking ConfigMap or Secret is looked for again.
-const CONFIG_PAUSE: Duration = Duration::from_secs(1);
-/// How long `ErrImagePull` is shown before `ImagePullBackOff`.
-const PULL_ERROR_SHOWN: Duration = Duration::from_secs(1);
+use crate::objects::store::Key;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -36,14 +30,14 @@ pub enum Message {
 
 /// The worker of one pod.
 pub struct Worker {
-    node: Arc<Node>,
-    pod: Arc<Value>,
-    key: Key,
-    uid: String,
-    containers: Vec<Container>,
-    sandbox: Option<String>,
-    address: String,
-    sender: UnboundedSender<Message>,
+    pub(super) node: Arc<Node>,
+    pub(super) pod: Arc<Value>,
+    pub(super) key: Key,
+    pub(super) uid: String,
+    pub(super) containers: Vec<Container>,
+    pub(super) sandbox: Option<String>,
+    pub(super) address: String,
+    pub(super) sender: UnboundedSender<Message>,
     ending: CancellationToken,
     shutdown: CancellationToken,
 }
@@ -120,145 +114,6 @@ impl Worker {
         }
     }
 
-    async fn start(&mut self, index: usize) {
-        let name = self.containers[index].name().to_owned();
-        let image = text(&self.containers[index].spec, "/image").to_owned();
-        if self.containers[index].pull_at.is_some_and(|at| at > Instant::now()) {
-            let message = format!("Back-off pulling image \"{image}\"");
-            self.tell("Normal", "BackOff", &message);
-            let container = &mut self.containers[index];
-            container.state = State::Waiting("ImagePullBackOff".to_owned(), message);
-            container.due = container.pull_at;
-            return;
-        }
-        let Some(local_name) = self.pull(index, &image).await else { return };
-        if let Err(message) = self.make_sandbox().await {
-            self.tell("Warning", "FailedCreatePodSandBox", &message);
-            self.containers[index].wait("ContainerCreating", &message, CONFIG_PAUSE);
-            return;
-        }
-        let container = &self.containers[index];
-        let start = Start {
-            node: &self.node,
-            pod: &self.pod,
-            container: &container.spec,
-            image: &local_name,
-            sandbox: self.sandbox.as_deref(),
-            address: &self.address,
-            restarts: container.runs,
-        };
-        let arguments = match start.arguments() {
-            Ok(arguments) => arguments,
-            Err(message) => {
-                self.tell("Warning", "Failed", &format!("Error: {message}"));
-                self.containers[index].wait("CreateContainerConfigError", &message, CONFIG_PAUSE);
-                return;
-            }
-        };
-        self.containers[index].runs += 1;
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        match self.node.docker.engine.output(&arguments).await {
-            Ok(id) => self.begin(index, id.trim().to_owned()).await,
-            Err(error) => {
-                let message = format!("{error:#}");
-                self.tell("Warning", "Failed", &format!("Error: {message}"));
-                let (time, id) = (now(), String::new());
-                let ended = Ended {
-                    code: 128,
-                    reason: "StartError".into(),
-                    message,
-                    started: time.clone(),
-                    finished: time,
-                    id,
-                };
-                self.note_end(index, ended);
-            }
-        }
-        tracing::debug!(pod = self.key.name, name, "container started");
-    }
-
-    async fn pull(&mut self, index: usize, image: &str) -> Option<String> {
-        let policy = text(&self.containers[index].spec, "/imagePullPolicy").to_owned();
-        match images::ensure(&self.node, image, &policy).await {
-            Ok(found) => {
-                let message = if found.pulled {
-                    format!("Successfully pulled image \"{image}\"")
-                } else {
-                    format!("Container image \"{image}\" already present on machine")
-                };
-                self.tell("Normal", "Pulled", &message);
-                self.containers[index].image_id = found.id;
-                Some(found.local_name)
-            }
-            Err(Missing::NeverPulled) => {
-                let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-                self.tell("Warning", "ErrImageNeverPull", &message);
-                self.containers[index].wait("ErrImageNeverPull", &message, CONFIG_PAUSE);
-                None
-            }
-            Err(Missing::NotPulled(error)) => {
-                self.tell("Warning", "Failed", &format!("Failed to pull image \"{image}\": {error}"));
-                self.tell("Warning", "Failed", "Error: ErrImagePull");
-                let first = self.node.back_off;
-                let container = &mut self.containers[index];
-                container.wait("ErrImagePull", &error, PULL_ERROR_SHOWN);
-                let pause = container.next_pull_pause(first);
-                container.pull_at = Some(Instant::now() + pause);
-                None
-            }
-        }
-    }
-
-    /// Several containers share one network, which must outlive each of them; so must an address that is told to one.
-    async fn make_sandbox(&mut self) -> Result<(), String> {
-        let told = list(&self.pod, "/spec/containers").iter().flat_map(|container| list(container, "/env"));
-        let told = told
-            .filter(|variable| text(variable, "/valueFrom/fieldRef/fieldPath").starts_with("status.podIP"));
-        if self.sandbox.is_some() || (self.containers.len() == 1 && told.count() == 0) {
-            return Ok(());
-        }
-        let arguments = arguments::sandbox(&self.node, &self.pod);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let docker = &self.node.docker;
-        let id = docker.engine.output(&arguments).await.map_err(|error| format!("{error:#}"))?;
-        let inspected = docker.inspect(id.trim()).await.map_err(|error| format!("{error:#}"))?;
-        self.address = docker.address(&inspected);
-        self.sandbox = Some(id.trim().to_owned());
-        Ok(())
-    }
-
-    async fn begin(&mut self, index: usize, id: String) {
-        let inspected = self.node.docker.inspect(&id).await.unwrap_or_default();
-        let address = self.node.docker.address(&inspected);
-        if self.sandbox.is_none() && !address.is_empty() {
-            self.address = address;
-        }
-        let container = &mut self.containers[index];
-        if container.runs > 1 {
-            container.restarts += 1;
-        }
-        if let State::Ended(ended) = &container.state {
-            container.last = Some(ended.clone());
-        }
-        container.begin(id.clone(), seconds(text(&inspected, "/State/StartedAt")));
-        let name = container.name().to_owned();
-        self.tell("Normal", "Created", &format!("Created container: {name}"));
-        self.tell("Normal", "Started", &format!("Started container {name}"));
-        let container = &mut self.containers[index];
-        if !container.is_init {
-            let probed = Probed {
-                index,
-                run: container.runs,
-                id,
-                address: self.address.clone(),
-                spec: container.spec.clone(),
-                pod: self.key.clone(),
-                verdicts: self.sender.clone(),
-            };
-            container.probes = Some(tokio::spawn(probed.run(Arc::clone(&self.node))));
-        }
-    }
-
     async fn receive(&mut self, message: Message) {
         match message {
             Message::Exited(id) => {
@@ -306,7 +161,7 @@ impl Worker {
         self.note_end(index, ended);
     }
 
-    fn note_end(&mut self, index: usize, ended: Ended) {
+    pub(super) fn note_end(&mut self, index: usize, ended: Ended) {
         let policy = text(&self.pod, "/spec/restartPolicy").to_owned();
         let first = self.node.back_off;
         let container = &mut self.containers[index];
@@ -355,86 +210,7 @@ impl Worker {
         }
     }
 
-    /// Ends the containers as gently as the pod allows, then removes all traces and the pod itself.
-    async fn end(&mut self) {
-        let current =
-            self.node.objects.store.get(&self.key).filter(|pod| text(pod, "/metadata/uid") == self.uid);
-        let grace = current.as_deref().map_or(0, arguments::grace);
-        for container in &mut self.containers {
-            container.stop_probes();
-            container.ready = false;
-        }
-        self.write_status();
-        let running: Vec<usize> =
-            (0..self.containers.len()).filter(|index| self.containers[*index].is_running()).collect();
-        for index in &running {
-            self.tell("Normal", "Killing", &format!("Stopping container {}", self.containers[*index].name()));
-        }
-        let deadline = Instant::now() + Duration::from_secs(grace.unsigned_abs());
-        self.before_stop(&running, deadline).await;
-        let left = deadline.saturating_duration_since(Instant::now()).as_secs().to_string();
-        let mut arguments = vec!["stop", "--time", &left];
-        arguments.extend(running.iter().map(|index| self.containers[*index].id.as_str()));
-        if !running.is_empty()
-            && grace > 0
-            && let Err(error) = self.node.docker.engine.output(&arguments).await
-        {
-            tracing::debug!(error = format!("{error:#}"), "containers not stopped");
-        }
-        self.remove().await;
-    }
-
-    async fn before_stop(&self, running: &[usize], deadline: Instant) {
-        let hooks = running.iter().map(|index| {
-            let container = &self.containers[*index];
-            let hook = &container.spec["lifecycle"]["preStop"];
-            let words = list(hook, "/exec/command").iter().filter_map(Value::as_str);
-            let arguments: Vec<&str> = ["exec", container.id.as_str()].into_iter().chain(words).collect();
-            async move {
-                if let Some(seconds) = hook["sleep"]["seconds"].as_u64() {
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
-                } else if arguments.len() > 2
-                    && let Err(error) = self.node.docker.engine.output(&arguments).await
-                {
-                    self.tell("Warning", "FailedPreStopHook", &format!("PreStopHook failed: {error:#}"));
-                }
-            }
-        });
-        let hooks = futures::future::join_all(hooks);
-        // What is not done by the end of the grace period is cut off with the container.
-        let _done = timeout(deadline.saturating_duration_since(Instant::now()), hooks).await;
-    }
-
-    async fn remove(&self) {
-        let docker = &self.node.docker;
-        // By label, since a start may have been cut off before its id was known.
-        let removed = async {
-            docker.remove(&docker.containers(Some(&self.uid)).await?).await?;
-            let volumes = arguments::volumes(&self.node, &self.pod);
-            if !volumes.is_empty() {
-                let names = volumes.iter().map(String::as_str);
-                let arguments: Vec<&str> = ["volume", "rm", "--force"].into_iter().chain(names).collect();
-                docker.engine.output(&arguments).await?;
-            }
-            anyhow::Ok(())
-        };
-        if let Err(error) = removed.await {
-            tracing::warn!(error = format!("{error:#}"), pod = self.key.name, "containers not removed");
-        }
-        let _absent = std::fs::remove_dir_all(self.node.folder.join(&self.uid));
-        let gone = self.node.objects.store.write(&self.key, |before| {
-            let same = before.is_some_and(|before| text(before, "/metadata/uid") == self.uid);
-            match before {
-                Some(_) if same => Ok(Decision::Remove),
-                Some(_) => Ok(Decision::Keep),
-                None => Err(crate::api::failure::Failure::not_found(&PODS, &self.key.name)),
-            }
-        });
-        // Removed by force while it ended: nothing is left to do.
-        drop(gone);
-    }
-
-    fn write_status(&self) {
+    pub(super) fn write_status(&self) {
         let written = self.node.objects.update(&PODS, &self.key, &Writer::status("kubelet"), |before| {
             let mut after = before.clone();
             if text(before, "/metadata/uid") == self.uid {
@@ -448,13 +224,13 @@ impl Worker {
         }
     }
 
-    fn tell(&self, kind: &str, reason: &str, message: &str) {
+    pub(super) fn tell(&self, kind: &str, reason: &str, message: &str) {
         self.node.tell(&self.key, kind, reason, message);
     }
 }
 
 /// The engine's times without their fractions, as Kubernetes writes them.
-fn seconds(time: &str) -> String {
+pub(super) fn seconds(time: &str) -> String {
     let parsed = time.parse::<jiff::Timestamp>().ok().filter(|time| time.as_second() > 0);
     parsed.map_or_else(now, |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

@@ -127,3 +127,116 @@ fn merge_item<'a>(live: &Value, applied: &'a Value, names: &mut Vec<&'a str>, ke
     }
     Value::Object(merged)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::apply;
+    use crate::objects::managers::{Manager, follow, managers};
+
+    fn deployment(replicas: &Value, containers: &Value) -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
+            "spec": { "replicas": replicas, "template": { "spec": { "containers": containers } } },
+        })
+    }
+
+    fn web(env: &Value) -> Value {
+        deployment(&json!(1), &json!([{ "name": "web", "image": "a", "env": env }]))
+    }
+
+    fn applied(live: Option<&Value>, wanted: &Value) -> Value {
+        apply(live, wanted, "slipway", false).expect("no conflict")
+    }
+
+    /// Another manager changes an object by an update.
+    fn updated(live: &Value, edit: impl FnOnce(&mut Value)) -> Value {
+        let mut after = live.clone();
+        edit(&mut after);
+        follow(Some(live), &mut after, Manager::new("editor", "Update", ""));
+        after
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let wanted = web(&json!([{ "name": "A", "value": "1" }]));
+        let first = applied(None, &wanted);
+        assert_eq!(applied(Some(&first), &wanted), first);
+    }
+
+    #[test]
+    fn what_is_no_longer_applied_goes() {
+        let first =
+            applied(None, &web(&json!([{ "name": "A", "value": "1" }, { "name": "B", "value": "2" }])));
+        let second = applied(Some(&first), &web(&json!([{ "name": "B", "value": "3" }])));
+        let env = &second["spec"]["template"]["spec"]["containers"][0]["env"];
+        assert_eq!(*env, json!([{ "name": "B", "value": "3" }]));
+        let third = applied(Some(&second), &deployment(&json!(1), &json!([{ "name": "web", "image": "a" }])));
+        assert!(third["spec"]["template"]["spec"]["containers"][0].get("env").is_none(), "{third}");
+    }
+
+    #[test]
+    fn a_container_of_another_manager_stays() {
+        let first = applied(None, &web(&json!([])));
+        let sidecar = json!({ "name": "sidecar", "image": "b" });
+        let edited = updated(&first, |object| {
+            object["spec"]["template"]["spec"]["containers"].as_array_mut().expect("a list").push(sidecar);
+        });
+        let second =
+            applied(Some(&edited), &deployment(&json!(1), &json!([{ "name": "new", "image": "c" }])));
+        let names: Vec<&Value> = second["spec"]["template"]["spec"]["containers"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|container| &container["name"])
+            .collect();
+        assert_eq!(names, ["new", "sidecar"]);
+    }
+
+    #[test]
+    fn a_field_that_another_manager_changed_is_a_conflict() {
+        let first = applied(None, &web(&json!([])));
+        let scaled = updated(&first, |object| object["spec"]["replicas"] = 5.into());
+        let refused = apply(Some(&scaled), &web(&json!([])), "slipway", false).expect_err("a conflict");
+        assert_eq!(refused.code, 409);
+        assert_eq!(
+            refused.message,
+            "Apply failed with 1 conflict: conflict with \"editor\" using apps/v1: .spec.replicas"
+        );
+        assert_eq!(refused.details["causes"][0]["field"], ".spec.replicas");
+        let forced = apply(Some(&scaled), &web(&json!([])), "slipway", true).expect("forced");
+        assert_eq!(forced["spec"]["replicas"], 1);
+        let editor = managers(&forced).into_iter().find(|manager| manager.name == "editor");
+        assert!(editor.is_none(), "it has nothing left: {editor:?}");
+    }
+
+    #[test]
+    fn the_same_value_is_shared_and_stays_until_both_let_go() {
+        let first = applied(None, &web(&json!([])));
+        let both = apply(Some(&first), &web(&json!([])), "other", false).expect("the same values");
+        let mut wanted = web(&json!([]));
+        wanted["spec"].as_object_mut().expect("a spec").remove("replicas");
+        let released = applied(Some(&both), &wanted);
+        assert_eq!(released["spec"]["replicas"], 1);
+        let gone = apply(Some(&released), &wanted, "other", false).expect("no conflict");
+        assert!(gone["spec"].get("replicas").is_none(), "{gone}");
+    }
+
+    #[test]
+    fn ports_are_told_apart_by_number_and_protocol() {
+        let service =
+            |ports: Value| json!({ "apiVersion": "v1", "kind": "Service", "spec": { "ports": ports } });
+        let first = applied(None, &service(json!([{ "port": 53, "protocol": "UDP" }, { "port": 53 }])));
+        let second = applied(Some(&first), &service(json!([{ "port": 53, "targetPort": 5353 }])));
+        assert_eq!(second["spec"]["ports"], json!([{ "port": 53, "targetPort": 5353, "protocol": "TCP" }]));
+    }
+
+    #[test]
+    fn an_atomic_selector_is_replaced_as_a_whole() {
+        let service = |selector: Value| json!({ "apiVersion": "v1", "kind": "Service", "spec": { "selector": selector } });
+        let first = applied(None, &service(json!({ "app": "a", "tier": "b" })));
+        let second = applied(Some(&first), &service(json!({ "app": "c" })));
+        assert_eq!(second["spec"]["selector"], json!({ "app": "c" }));
+    }
+}

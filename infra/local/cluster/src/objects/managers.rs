@@ -80,7 +80,9 @@ pub fn record(object: &mut Value, managers: &[Manager]) {
 
 /// After a write that was no apply: the writer now manages what it changed, nobody what is gone.
 pub fn follow(before: Option<&Value>, after: &mut Value, writer: Manager) {
-    let mut managers = before.map(managers).unwrap_or_default();
+    // A writer may say itself who manages what, as kubectl does when it moves to server-side apply.
+    let said = after.pointer("/metadata/managedFields").is_some().then(|| self::managers(after));
+    let mut managers = said.or_else(|| before.map(managers)).unwrap_or_default();
     let now = FieldSet::of(after);
     let changed: BTreeSet<_> = now
         .0

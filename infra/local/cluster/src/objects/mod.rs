@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod defaults;
+pub mod deletion;
 pub mod fields;
 pub mod json;
 pub mod lifecycle;

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
 use crate::controllers::pods;
+use crate::objects::deletion::Deletion;
 use crate::objects::json::{list, text};
-use crate::objects::lifecycle::{Deletion, Objects, Writer};
+use crate::objects::lifecycle::{Objects, Writer};
 use crate::objects::resources::{ENDPOINTS, SERVICES};
 use crate::objects::store::Key;
 use crate::services::backends::{self, Port};
