@@ -18,7 +18,8 @@ pub async fn get_json(url: &str, token: Option<&str>) -> anyhow::Result<Value> {
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let response = client.request(request.body(Empty::<Bytes>::new())?).await.with_context(|| format!("GET {url}"))?;
+    let response =
+        client.request(request.body(Empty::<Bytes>::new())?).await.with_context(|| format!("GET {url}"))?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     if !status.is_success() {

@@ -74,9 +74,11 @@ pub(crate) async fn release_engine(state_dir: &Path, engine: &Engine) -> anyhow:
     let others = std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
         let other = std::path::absolute(entry.path()).is_ok_and(|path| path != own);
         let record = Record::read(&entry.path()).ok().flatten();
-        other
-            && record
-                .is_some_and(|record| record.is_running() && record.engine_host.as_deref() == engine.host())
+        // A cloud that is just coming up has found its engine before it has recorded it.
+        let uses = |record: &Record| {
+            record.engine_host.is_none() || record.engine_host.as_deref() == engine.host()
+        };
+        other && record.is_some_and(|record| record.is_running() && uses(&record))
     });
     if others { Ok(()) } else { engine.stop().await }
 }
@@ -97,5 +99,6 @@ pub(crate) fn engine_guard(state_dir: &Path) -> anyhow::Result<File> {
 /// Removes what describes a running cloud; repositories, keys and logs stay for the next start.
 pub(crate) fn forget(state_dir: &Path) {
     let _ = std::fs::remove_dir_all(state_dir.join("functions"));
+    let _ = std::fs::remove_file(state_dir.join("kubeconfig"));
     Record::remove(state_dir);
 }

@@ -56,9 +56,12 @@ pub async fn check_runs(record: &Record, run: &RunId) -> anyhow::Result<Vec<Chec
     let token = Some(record.credentials.github_token.as_str());
     let repository = format!("{}/repos/{}", record.github_url(), run.repository);
     let list = get_json(&format!("{repository}/commits/{}/check-runs?per_page=100", run.sha), token).await?;
-    let mut checks: Vec<CheckRun> = serde_json::from_value(list["check_runs"].clone()).context("check runs")?;
+    let mut checks: Vec<CheckRun> =
+        serde_json::from_value(list["check_runs"].clone()).context("check runs")?;
     for check in &mut checks {
-        let annotations = get_json(&format!("{repository}/check-runs/{}/annotations?per_page=100", check.id), token).await?;
+        let annotations =
+            get_json(&format!("{repository}/check-runs/{}/annotations?per_page=100", check.id), token)
+                .await?;
         check.annotations = serde_json::from_value(annotations).context("annotations")?;
     }
     checks.sort_by(|one, other| one.name.cmp(&other.name));
@@ -74,12 +77,30 @@ pub async fn slack_messages(record: &Record) -> anyhow::Result<Vec<Value>> {
     serde_json::from_value(messages).context("Slack's messages")
 }
 
-/// Every mail that SES took, as the local AWS shows it.
+/// A mail that SES took.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Mail {
+    /// The sender.
+    pub source: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub body_text: String,
+}
+
+/// Every mail that SES took, oldest first.
 ///
 /// # Errors
 /// When the local AWS does not answer.
-pub async fn mails(record: &Record) -> anyhow::Result<Vec<Value>> {
+pub async fn mails(record: &Record) -> anyhow::Result<Vec<Mail>> {
     let mailbox = get_json(&format!("{}/_ministack/ses/messages", record.aws_url()), None).await?;
-    let list = mailbox.get("messages").cloned().unwrap_or(mailbox);
-    serde_json::from_value(list).context("the mailbox")
+    let mut mails = Vec::new();
+    // The mailbox is grouped by account.
+    for messages in mailbox["messages"].as_object().context("the mailbox")?.values() {
+        mails.extend(serde_json::from_value::<Vec<Mail>>(messages.clone()).context("a mail")?);
+    }
+    Ok(mails)
 }

@@ -52,7 +52,12 @@ struct Sink {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, token: &str, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    token: impl Into<String>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let token: String = token.into();
     let sink = Sink { token: token.into(), messages: Arc::default() };
     let router = Router::new()
         .route("/", get(|State(sink): State<Sink>| async move { Html(page::render(&sink.all())) }))

@@ -65,7 +65,7 @@ impl Services {
     pub(crate) fn slack(&self, listener: TcpListener, record: &Record) {
         let token = record.credentials.slack_token.clone();
         let shutdown = self.shutdown.clone();
-        self.spawn("Slack", async move { slack::serve(listener, &token, shutdown).await });
+        self.spawn("Slack", async move { slack::serve(listener, token, shutdown).await });
     }
 
     /// Runs a stand-in; what goes wrong with it later is logged.

@@ -60,7 +60,9 @@ impl Watch {
             }
             match picture {
                 Some((head, tasks)) if head.is_finished() && head.due.is_none() => return Ok((head, tasks)),
-                picture if Instant::now() > deadline => bail!("run `{id}` did not end within {limit:?}: {}", standing(picture)),
+                picture if Instant::now() > deadline => {
+                    bail!("run `{id}` did not end within {limit:?}: {}", standing(picture))
+                }
                 _ => sleep(POLL).await,
             }
         }
@@ -69,14 +71,19 @@ impl Watch {
 
 fn standing(picture: Option<(Run, Vec<Task>)>) -> String {
     let Some((head, tasks)) = picture else { return "plan has not made it yet".to_owned() };
-    let open: Vec<_> = tasks.iter().filter(|task| task.is_open()).map(|task| format!("{} {:?}", task.id, task.state)).collect();
+    let open: Vec<_> = tasks
+        .iter()
+        .filter(|task| task.is_open())
+        .map(|task| format!("{} {:?}", task.id, task.state))
+        .collect();
     format!("{:?}, open: {}", head.state, open.join("; "))
 }
 
 /// The SDK's configuration for the recorded cloud.
 pub async fn sdk_config(record: &Record) -> SdkConfig {
     let keys = &record.credentials;
-    let credentials = Credentials::new(&keys.aws_access_key_id, &keys.aws_secret_access_key, None, None, "cloud.json");
+    let credentials =
+        Credentials::new(&keys.aws_access_key_id, &keys.aws_secret_access_key, None, None, "cloud.json");
     aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(record.aws_url())
         .region(Region::new(keys.aws_region.clone()))

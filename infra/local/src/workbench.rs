@@ -32,7 +32,8 @@ impl Workbench {
         copy(example, folder).with_context(|| format!("copying {}", example.display()))?;
         let bench = Self { folder: folder.to_owned(), repository: repository.clone() };
         bench.git(&["init", "--quiet", "--initial-branch", "develop"]).await?;
-        let url = record.github_url().replace("http://", &format!("http://x:{}@", record.credentials.github_token));
+        let url =
+            record.github_url().replace("http://", &format!("http://x:{}@", record.credentials.github_token));
         bench.git(&["remote", "add", "origin", &format!("{url}/{repository}.git")]).await?;
         Ok(bench)
     }

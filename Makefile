@@ -1,0 +1,35 @@
+# The front door. `make demo` shows everything, `make test` checks everything; CI calls nothing else.
+#   make doctor   what this machine lacks, each with its command; compiles nothing
+#   make build    the functions and the `slipway` command
+#   make demo     doctor, build, a cloud on this machine, two commits on their way; KEEP=1 leaves it up
+#   make test     doctor, formatting, lints, cfn-lint, all tests
+#   make up       a cloud on this machine until Ctrl-C;  make down  ends it from elsewhere
+
+SHELL := /bin/sh
+SLIPWAY := target/debug/slipway
+KEEP ?= 0
+PORT ?= 4570
+
+.PHONY: doctor build demo test up down
+
+doctor:
+	@sh infra/doctor.sh
+
+build:
+	cargo build --workspace --bins
+
+demo: doctor build
+	@$(SLIPWAY) local demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+# The functions are built first: the stories run the very binaries.
+test: doctor build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	.slipway/venv/bin/cfn-lint template.yaml
+	cargo test --workspace
+
+up: doctor build
+	@$(SLIPWAY) local up --port $(PORT)
+
+down:
+	@$(SLIPWAY) local down
