@@ -51,7 +51,9 @@ impl MemoryImages {
 impl Images for MemoryImages {
     async fn ensure_repository(&self, name: &str) -> Answer<String> {
         self.wire.call("images.ensure_repository", || {
-            self.repositories.with(|repositories| repositories.entry(name.to_owned()).or_default());
+            self.repositories.with(|repositories| {
+                repositories.entry(name.to_owned()).or_default();
+            });
             Ok(format!("registry.example/{name}"))
         })
         .await

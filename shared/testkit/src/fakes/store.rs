@@ -24,6 +24,7 @@ pub(super) type Place = (RepositoryName, EnvironmentName);
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     runs: BTreeMap<RunId, Run>,
+    history: BTreeMap<RunId, Vec<Run>>,
     tasks: BTreeMap<RunId, BTreeMap<TaskId, Task>>,
     told: BTreeMap<RunId, Told>,
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
@@ -48,6 +49,11 @@ impl MemoryStore {
     /// Every head, past the wire.
     pub fn heads(&self) -> Vec<Run> {
         self.tables.with(|tables| tables.runs.values().cloned().collect())
+    }
+
+    /// Every version that a run's head has had, past the wire.
+    pub fn history(&self, run: &RunId) -> Vec<Run> {
+        self.tables.with(|tables| tables.history.get(run).cloned().unwrap_or_default())
     }
 
     /// Every task of a run, past the wire.
@@ -86,6 +92,7 @@ impl Tables {
 
     fn set_run(&mut self, run: &Run) {
         self.runs.insert(run.id.clone(), run.clone());
+        self.history.entry(run.id.clone()).or_default().push(run.clone());
     }
 }
 

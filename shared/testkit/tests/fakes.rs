@@ -1,0 +1,36 @@
+//! The fakes pass the contract that the real adapters pass.
+
+use domain::ports::Answer;
+use testkit::contract;
+use testkit::fakes::{MemoryStore, Wire};
+
+/// Makes a test of each story.
+macro_rules! stories {
+    ($($suite:ident: $($story:ident),+;)+) => {$($(
+        #[tokio::test]
+        async fn $story() -> Answer<()> {
+            contract::$suite::$story(&MemoryStore::new(&Wire::default())).await
+        }
+    )+)+};
+}
+
+stories! {
+    runs:
+        heads_are_written_version_by_version,
+        tasks_are_created_where_absent,
+        tasks_come_in_their_order,
+        both_are_written_or_neither,
+        one_of_many_writers_succeeds,
+        due_runs_come_longest_due_first;
+    deliveries:
+        a_delivery_is_recorded_once,
+        notes_only_go_forwards,
+        an_unknown_delivery_cannot_be_noted;
+    environments:
+        numbers_only_grow,
+        a_lock_has_one_holder,
+        a_higher_number_overtakes,
+        an_older_release_replaces_nothing;
+    notice_book:
+        a_book_is_written_version_by_version;
+}

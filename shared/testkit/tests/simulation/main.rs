@@ -1,0 +1,8 @@
+//! Whole runs with the real functions over the fakes: whatever is lost, doubled, out of order or dead on the way, a
+//! run ends as on a good day.
+
+mod disturbed;
+mod functions;
+mod scenario;
+mod scheduler;
+mod work;

@@ -1,0 +1,196 @@
+//! Generated runs: services, components and what becomes of each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::ids::{RunId, Stage, Subject, TaskId};
+use domain::ports::BuildState;
+use domain::run::RunState;
+use domain::spec::Plan;
+use domain::task::{Outcome, State};
+use proptest::prelude::*;
+use testkit::builders::{a_commit, a_component, a_digest, a_plan, a_push, a_service, a_sha, green_result, name, red_result};
+use testkit::fakes::{FakeBuild, Fate, Trouble, World};
+
+use crate::functions::Functions;
+use crate::scheduler::{Disturbance, Fates, Scheduler};
+
+/// A commit and what becomes of it.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub services: Vec<Service>,
+    /// Whether there are checks, and they are red.
+    pub checks: Option<bool>,
+    /// Whether there are integration tests, and they are red.
+    pub integration: Option<bool>,
+    pub delivers: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub is_component: bool,
+    pub fails: Failing,
+}
+
+/// What a service fails at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    Nothing,
+    Tests,
+    Image,
+    Apply,
+    Rollout,
+    Health,
+}
+
+/// How everything ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    pub state: RunState,
+    pub tasks: BTreeMap<TaskId, Result<Outcome, &'static str>>,
+}
+
+pub fn scenarios() -> impl Strategy<Value = Scenario> {
+    let red = || prop::option::of(prop::bool::weighted(0.1));
+    (prop::collection::vec(services(), 1..=6), red(), red(), prop::bool::weighted(0.8)).prop_map(
+        |(services, checks, integration, delivers)| Scenario { services, checks, integration, delivers },
+    )
+}
+
+fn services() -> impl Strategy<Value = Service> {
+    let fails = prop_oneof![
+        20 => Just(Failing::Nothing),
+        1 => Just(Failing::Tests),
+        1 => Just(Failing::Image),
+        1 => Just(Failing::Apply),
+        1 => Just(Failing::Rollout),
+        1 => Just(Failing::Health),
+    ];
+    (prop::bool::weighted(0.2), fails).prop_map(|(is_component, fails)| Service { is_component, fails })
+}
+
+/// Anything that must not change the ending.
+pub fn disturbances() -> impl Strategy<Value = Disturbance> {
+    let crash = prop_oneof![Just(Trouble::CrashBefore), Just(Trouble::CrashAfter)];
+    let fail = prop_oneof![Just(Trouble::FailBefore), Just(Trouble::FailAfter)];
+    // Fewer failures than make a task stuck.
+    let failures = prop::collection::vec((0_usize..400, fail), 0..=4);
+    let crashes = prop::collection::vec((0_usize..400, crash), 0..=6);
+    (any::<u64>(), failures, crashes, 0_u32..20, 0_u32..20).prop_map(
+        |(seed, failures, crashes, losses, duplicates)| Disturbance {
+            seed: Some(seed),
+            troubles: [failures, crashes].concat(),
+            losses,
+            duplicates,
+        },
+    )
+}
+
+impl Scenario {
+    /// So many services that all end well.
+    pub fn good(services: usize) -> Self {
+        let service = Service { is_component: false, fails: Failing::Nothing };
+        Self { services: vec![service; services], checks: Some(false), integration: Some(false), delivers: true }
+    }
+
+    fn plan(&self) -> Plan {
+        let mut plan = a_plan(0);
+        let names = (1..).map(|number| format!("service-{number}"));
+        let spec = |(service, name): (&Service, String)| {
+            if service.is_component { a_component(&name) } else { a_service(&name) }
+        };
+        plan.services = self.services.iter().zip(names).map(spec).collect();
+        plan.checks = plan.checks.filter(|_| self.checks.is_some());
+        plan.integration = plan.integration.filter(|_| self.integration.is_some());
+        plan
+    }
+
+    fn branch(&self) -> &'static str {
+        if self.delivers { "develop" } else { "feature" }
+    }
+
+    /// Puts the commit and its fates into the world.
+    pub fn prepare(&self, world: &World, commit: u64) {
+        world.github.push(self.branch(), &a_sha(commit), a_commit(&self.plan()));
+        for (number, service) in (1..).zip(&self.services) {
+            let name = format!("service-{number}");
+            let fate = match service.fails {
+                Failing::Apply => Fate::Refused { because: "spec.replicas: must be a number".to_owned() },
+                Failing::Rollout => Fate::Hopeless { evidence: vec!["CrashLoopBackOff".to_owned()] },
+                Failing::Health => Fate::Unhealthy,
+                Failing::Nothing | Failing::Tests | Failing::Image => {
+                    Fate::Healthy { after: Duration::from_secs(number) }
+                }
+            };
+            world.cluster.decide(&name, fate);
+        }
+    }
+
+    /// Plays one run of commit 1 to its end.
+    pub fn play(&self, disturbance: &Disturbance) -> Result<World, String> {
+        let world = World::new();
+        self.prepare(&world, 1);
+        let functions = Functions::new(&world);
+        let push = a_push(self.branch(), None, &a_sha(1));
+        let mut scheduler = Scheduler::new(&world, &functions, self, disturbance);
+        scheduler.post(&push);
+        scheduler.run()?;
+        drop(scheduler);
+        Ok(world)
+    }
+
+    fn is_red(&self, task: &TaskId) -> bool {
+        match &task.subject {
+            Subject::Checks => self.checks == Some(true),
+            Subject::Integration => self.integration == Some(true),
+            Subject::Service(service) => {
+                let number: usize = service.as_str()["service-".len()..].parse().expect("a service of the scenario");
+                let fails = self.services[number - 1].fails;
+                fails == if task.stage == Stage::Test { Failing::Tests } else { Failing::Image }
+            }
+        }
+    }
+}
+
+impl Fates for Scenario {
+    fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
+        let is_red = self.is_red(&build.request.attempt.task);
+        if build.request.attempt.task.stage == Stage::Test {
+            let result = if is_red { red_result() } else { green_result() };
+            world.artifacts.store(&format!("{}/result.zip", build.request.result), result);
+            // The command's own failure is in the reports; the build itself succeeds.
+            return world.tests.end(&build.id, BuildState::Succeeded, None);
+        }
+        if is_red {
+            return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));
+        }
+        let variables = &build.request.variables;
+        let repository = variables["SLIPWAY_IMAGE"].split_once('/').map_or("", |(_, name)| name);
+        let digest = a_digest(number_of(&build.id));
+        world.images.push(repository, &variables["SLIPWAY_TAG"], &digest);
+        world.image_builds.end(&build.id, BuildState::Succeeded, None)
+    }
+}
+
+/// The number in a build's id.
+fn number_of(id: &str) -> u64 {
+    id.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// How the run of a commit ended.
+pub fn ending(world: &World, commit: u64) -> Ending {
+    let run: RunId = name(&format!("vive-sphere.bot-manager.{}", a_sha(commit)));
+    let heads = world.store.heads();
+    let head = heads.iter().find(|head| head.id == run).expect("plan has made a run");
+    let tasks = world.store.tasks_of(&run).into_iter().map(|task| {
+        let ending = match (&task.state, task.verdict()) {
+            (_, Some(verdict)) => Ok(verdict.outcome),
+            (State::Pending, _) => Err("pending"),
+            (State::Starting { .. }, _) => Err("starting"),
+            (State::Running { .. }, _) => Err("running"),
+            _ => Err("stuck"),
+        };
+        (task.id, ending)
+    });
+    Ending { state: head.state.clone(), tasks: tasks.collect() }
+}

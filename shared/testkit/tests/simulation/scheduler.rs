@@ -1,0 +1,233 @@
+//! Plays the cloud around the functions: delivers messages, ends builds, sweeps, and decides who goes next.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use domain::message::QueueName;
+use domain::time::Timestamp;
+use fastrand::Rng;
+use serde_json::Value;
+use testkit::fakes::{FakeBuild, Trouble, World};
+
+use crate::functions::Functions;
+
+/// What goes otherwise than on a good day.
+#[derive(Debug, Clone, Default)]
+pub struct Disturbance {
+    /// Decides every order; none means the order of arrival.
+    pub seed: Option<u64>,
+    /// Troubles by the number of the port call.
+    pub troubles: Vec<(usize, Trouble)>,
+    /// So many of the first hundred deliveries are lost.
+    pub losses: u32,
+    /// So many of the first hundred deliveries come twice.
+    pub duplicates: u32,
+}
+
+/// How the builds of a task end.
+pub trait Fates {
+    /// Ends the build in the world.
+    fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild>;
+}
+
+/// How many invocations run at the same time.
+const HANDS: usize = 4;
+
+/// No invocation stalls for longer than so many steps of others; on Lambda its time would be over.
+const LONGEST_STALL: u32 = 24;
+
+/// sweep's schedule.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// A run that takes longer has come to a standstill.
+const LONGEST: Duration = Duration::from_hours(6);
+
+/// Until when messages are lost and doubled.
+const DISTURBED: u32 = 100;
+
+/// An invocation under way.
+struct Hand<'a> {
+    future: Pin<Box<dyn Future<Output = ()> + 'a>>,
+    stalled: u32,
+    is_sweep: bool,
+}
+
+enum Step {
+    Poll(usize),
+    Receive(u64),
+    EndBuild(FakeBuild),
+    Sweep,
+}
+
+pub struct Scheduler<'a> {
+    world: &'a World,
+    functions: &'a Functions,
+    fates: &'a dyn Fates,
+    rng: Option<Rng>,
+    losses: u32,
+    duplicates: u32,
+    deliveries: u32,
+    hands: Vec<Hand<'a>>,
+    ends: BTreeMap<String, Timestamp>,
+    next_sweep: Timestamp,
+}
+
+impl<'a> Scheduler<'a> {
+    pub fn new(world: &'a World, functions: &'a Functions, fates: &'a dyn Fates, disturbance: &Disturbance) -> Self {
+        for (number, trouble) in &disturbance.troubles {
+            world.wire.trouble_at(*number, *trouble);
+        }
+        world.wire.interleave();
+        Self {
+            world,
+            functions,
+            fates,
+            rng: disturbance.seed.map(Rng::with_seed),
+            losses: disturbance.losses,
+            duplicates: disturbance.duplicates,
+            deliveries: 0,
+            hands: Vec::new(),
+            ends: BTreeMap::new(),
+            next_sweep: world.clock.now().after(SWEEP),
+        }
+    }
+
+    /// A webhook; GitHub's user presses `Redeliver` until it is taken.
+    pub fn post(&mut self, request: &'a Value) {
+        let functions = self.functions;
+        let mut taken = false;
+        while !taken {
+            let mut future = Box::pin(async { taken = functions.post(request).await });
+            while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                if self.world.wire.take_crash() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Goes on until nothing is left to do; the error says what is left after hours.
+    pub fn run(&mut self) -> Result<(), String> {
+        let deadline = self.world.clock.now().after(LONGEST);
+        while self.world.clock.now() < deadline {
+            let steps = self.steps();
+            if steps.is_empty() {
+                match self.next_time() {
+                    Some(time) => self.world.clock.advance_to(time),
+                    None => return Ok(()),
+                }
+            } else {
+                let step = self.choose(steps);
+                self.perform(step);
+                let pause = self.rng.as_mut().map_or(20, |rng| rng.u64(0..100));
+                self.world.clock.advance(Duration::from_millis(pause));
+            }
+        }
+        Err(format!("no rest after hours: {:#?}", self.world.store.heads()))
+    }
+
+    fn steps(&mut self) -> Vec<Step> {
+        let stalled = self.hands.iter().position(|hand| hand.stalled > LONGEST_STALL);
+        if let Some(index) = stalled {
+            return vec![Step::Poll(index)];
+        }
+        let mut steps: Vec<_> = (0..self.hands.len()).map(Step::Poll).collect();
+        if self.hands.len() < HANDS {
+            steps.extend(self.world.queue.visible().into_iter().map(Step::Receive));
+        }
+        let now = self.world.clock.now();
+        for build in self.running() {
+            if self.end_of(&build) <= now {
+                steps.push(Step::EndBuild(build));
+            }
+        }
+        if self.next_sweep <= now && !self.hands.iter().any(|hand| hand.is_sweep) {
+            steps.push(Step::Sweep);
+        }
+        steps
+    }
+
+    fn choose(&mut self, mut steps: Vec<Step>) -> Step {
+        let index = self.rng.as_mut().map_or(0, |rng| rng.usize(0..steps.len()));
+        steps.swap_remove(index)
+    }
+
+    fn perform(&mut self, step: Step) {
+        match step {
+            Step::Poll(index) => self.poll(index),
+            Step::Receive(number) => self.receive(number),
+            Step::EndBuild(build) => {
+                if let Some(ended) = self.fates.end(self.world, &build) {
+                    let queue = QueueName::Stage(ended.request.attempt.task.stage);
+                    self.world.queue.put(queue, &ended.event(), Duration::ZERO);
+                }
+            }
+            Step::Sweep => {
+                self.next_sweep = self.world.clock.now().after(SWEEP);
+                let functions = self.functions;
+                self.begin(Box::pin(functions.sweep()), true);
+            }
+        }
+    }
+
+    fn poll(&mut self, index: usize) {
+        for (other, hand) in self.hands.iter_mut().enumerate() {
+            hand.stalled = if other == index { 0 } else { hand.stalled + 1 };
+        }
+        let polled = self.hands[index].future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let crashed = self.world.wire.take_crash();
+        if crashed || polled == Poll::Ready(()) {
+            drop(self.hands.swap_remove(index));
+        }
+    }
+
+    fn receive(&mut self, number: u64) {
+        let Some(received) = self.world.queue.receive(number) else { return };
+        self.deliveries += 1;
+        let is_early = self.deliveries <= DISTURBED;
+        if let Some(rng) = self.rng.as_mut().filter(|_| is_early) {
+            // Before plan has written a run there is nothing that sweep could find; GitHub redelivers then.
+            if received.queue != QueueName::Plan && rng.u32(0..DISTURBED) < self.losses {
+                self.world.queue.delete(number);
+                return;
+            }
+            if rng.u32(0..DISTURBED) < self.duplicates {
+                self.world.queue.duplicate(number);
+            }
+        }
+        let functions = self.functions;
+        self.begin(Box::pin(functions.handle(received)), false);
+    }
+
+    fn begin(&mut self, future: Pin<Box<dyn Future<Output = ()> + 'a>>, is_sweep: bool) {
+        self.hands.push(Hand { future, stalled: 0, is_sweep });
+    }
+
+    fn running(&self) -> Vec<FakeBuild> {
+        [self.world.tests.running(), self.world.image_builds.running()].concat()
+    }
+
+    /// A disturbed build takes up to ten minutes, so that sweeps and old intents come before its end.
+    fn end_of(&mut self, build: &FakeBuild) -> Timestamp {
+        let rng = &mut self.rng;
+        *self.ends.entry(build.id.clone()).or_insert_with(|| {
+            let seconds = rng.as_mut().map_or(30, |rng| rng.u64(0..600));
+            build.started.after(Duration::from_secs(seconds))
+        })
+    }
+
+    /// When something is to be done again; none when everything is at rest.
+    fn next_time(&mut self) -> Option<Timestamp> {
+        let mut times: Vec<_> = self.world.queue.next_visible().into_iter().collect();
+        for build in self.running() {
+            times.push(self.end_of(&build));
+        }
+        if self.world.store.heads().iter().any(|head| head.due.is_some()) {
+            times.push(self.next_sweep);
+        }
+        times.into_iter().min()
+    }
+}
