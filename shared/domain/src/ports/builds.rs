@@ -1,0 +1,100 @@
+//! What a build needs and leaves: objects in the bucket, CodeBuild, the registry.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+
+use super::Answer;
+use crate::ids::{AttemptId, Digest};
+
+/// Objects in the bucket.
+pub trait Artifacts: Send + Sync {
+    /// The whole object, or none where there is none; refuses more than `most` bytes.
+    fn get(&self, key: &str, most: u64) -> impl Future<Output = Answer<Option<Vec<u8>>>> + Send;
+    /// Writes a small object.
+    fn put(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = Answer<()>> + Send;
+    /// Writes a file.
+    fn put_file(&self, key: &str, file: &Path) -> impl Future<Output = Answer<()>> + Send;
+    /// Reads an object into a file; false where there is none.
+    fn get_file(&self, key: &str, file: &Path, most: u64) -> impl Future<Output = Answer<bool>> + Send;
+    /// Whether the object is there.
+    fn exists(&self, key: &str) -> impl Future<Output = Answer<bool>> + Send;
+    /// `bucket/key`, as CodeBuild names a place.
+    fn place(&self, key: &str) -> String;
+}
+
+/// A build to start. Everything in it is a pure function of the task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildRequest {
+    /// The attempt that wants it; also its idempotency token.
+    pub attempt: AttemptId,
+    /// `bucket/key` of the source zip.
+    pub source: String,
+    /// The buildspec's text.
+    pub buildspec: &'static str,
+    /// Plain variables; no secrets.
+    pub variables: BTreeMap<String, String>,
+    /// The key prefix under which `result.zip` is to lie.
+    pub result: String,
+}
+
+/// How a start ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildStart {
+    /// The build's id.
+    Started(String),
+    /// The account's limit of concurrent builds is reached; wait, it is no failure.
+    Busy,
+}
+
+/// How a build fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildStatus {
+    /// Its state.
+    pub state: BuildState,
+    /// Where its log can be read.
+    pub log: Option<String>,
+    /// What the machinery says about a bad end: phase and message.
+    pub reason: Option<String>,
+}
+
+/// CodeBuild's states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildState {
+    /// Not ended.
+    InProgress,
+    /// Ended well.
+    Succeeded,
+    /// A command failed.
+    Failed,
+    /// The machinery failed.
+    Fault,
+    /// It took too long.
+    TimedOut,
+    /// Somebody stopped it.
+    Stopped,
+}
+
+/// Builds of one project.
+pub trait Builds: Send + Sync {
+    /// Starts the build, or answers with the one that the same attempt started less than five minutes ago.
+    fn start(&self, request: &BuildRequest) -> impl Future<Output = Answer<BuildStart>> + Send;
+    /// Looks for a build of the attempt; keeps the oldest and stops the surplus.
+    fn find(&self, attempt: &AttemptId) -> impl Future<Output = Answer<Option<String>>> + Send;
+    /// How it fares; none where it is unknown.
+    fn status(&self, id: &str) -> impl Future<Output = Answer<Option<BuildStatus>>> + Send;
+    /// Stops it, if it still runs.
+    fn stop(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The registry.
+pub trait Images: Send + Sync {
+    /// Makes sure that the repository exists; answers its address.
+    fn ensure_repository(&self, name: &str) -> impl Future<Output = Answer<String>> + Send;
+    /// The digest that a tag names.
+    fn digest(&self, repository: &str, tag: &str) -> impl Future<Output = Answer<Option<Digest>>> + Send;
+    /// Whether the registry holds the digest.
+    fn holds(&self, repository: &str, digest: &Digest) -> impl Future<Output = Answer<bool>> + Send;
+    /// Gives the digest one more tag; a tag that names it already is success.
+    fn tag(&self, repository: &str, digest: &Digest, tag: &str) -> impl Future<Output = Answer<()>> + Send;
+}

@@ -1,0 +1,24 @@
+//! What the core needs of the world, one small trait for each capability.
+//!
+//! Adapters implement them over AWS, GitHub and Kubernetes; `testkit` holds stateful fakes. No SDK type and no
+//! transport appears here.
+
+mod builds;
+mod cluster;
+mod fault;
+mod github;
+mod people;
+mod queue;
+mod secrets;
+mod store;
+
+pub use builds::{Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images};
+pub use cluster::{Application, Cluster, ProbeAnswer, Rollout};
+pub use fault::{Advice, Answer, Fault, Written};
+pub use github::{Check, CheckState, Checks, Comparison, Source};
+pub use people::{Chat, Mail, Post};
+pub use queue::{Queue, Redelivery};
+pub use secrets::{Secret, Secrets};
+pub use store::{
+    Deliveries, Delivery, DeliveryState, Environments, Fence, Locking, NoticeBook, Release, Runs, Said, Told,
+};

@@ -1,0 +1,192 @@
+//! What is remembered: runs, deliveries, environments, and what people were told.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use super::{Answer, Written};
+use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Sha, Stage, TaskId};
+use crate::run::Run;
+use crate::task::{ObjectName, PinnedImage, Task};
+use crate::time::Timestamp;
+
+/// Runs and their tasks. Every write is conditional on the version before the one given.
+pub trait Runs: Send + Sync {
+    /// The head.
+    fn run(&self, id: &RunId) -> impl Future<Output = Answer<Option<Run>>> + Send;
+    /// Writes a head that must not exist yet (version 1).
+    fn create_run(&self, run: &Run) -> impl Future<Output = Answer<Written>> + Send;
+    /// Writes the next version of a head.
+    fn write_run(&self, run: &Run) -> impl Future<Output = Answer<Written>> + Send;
+    /// One task.
+    fn task(&self, run: &RunId, id: &TaskId) -> impl Future<Output = Answer<Option<Task>>> + Send;
+    /// Every task of a run, or those of one stage, in the order of their ids.
+    fn tasks(&self, run: &RunId, stage: Option<Stage>) -> impl Future<Output = Answer<Vec<Task>>> + Send;
+    /// Writes those of the tasks that are absent; leaves the others as they are.
+    fn create_tasks(&self, tasks: &[Task]) -> impl Future<Output = Answer<()>> + Send;
+    /// Writes the next version of a task.
+    fn write_task(&self, task: &Task) -> impl Future<Output = Answer<Written>> + Send;
+    /// Writes the next versions of a task and its head, both or neither.
+    fn write_both(&self, task: &Task, head: &Run) -> impl Future<Output = Answer<Written>> + Send;
+    /// Runs whose due time lies before `now`, the longest due first, at most `limit`.
+    fn due(&self, now: Timestamp, limit: u32) -> impl Future<Output = Answer<Vec<RunId>>> + Send;
+}
+
+/// A webhook delivery as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Delivery {
+    /// GitHub's id, the same again on redelivery.
+    pub id: DeliveryId,
+    /// The event's name.
+    pub event: String,
+    /// SHA-256 of the body, hexadecimal.
+    pub body: String,
+    /// When it came first.
+    pub received: Timestamp,
+    /// What became of it.
+    pub state: DeliveryState,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Recorded, not yet sent to plan.
+    Received,
+    /// Sent to plan.
+    Enqueued,
+    /// Nothing to do, and why.
+    Ignored(String),
+    /// plan has made a run of it.
+    Planned(RunId),
+}
+
+/// Webhook deliveries.
+pub trait Deliveries: Send + Sync {
+    /// Records a delivery if it is new; answers what is recorded now.
+    fn record(&self, delivery: &Delivery) -> impl Future<Output = Answer<Delivery>> + Send;
+    /// Notes what became of it.
+    fn note(&self, id: &DeliveryId, state: &DeliveryState) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// A number drawn in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Fence {
+    /// It only grows.
+    pub number: u64,
+    /// The commit that drew it.
+    pub sha: Sha,
+    /// The run that drew it.
+    pub run: RunId,
+}
+
+/// How an attempt at the lock ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Locking {
+    /// It is this run's.
+    Held,
+    /// Another rollout has it.
+    HeldBy(RunId),
+    /// A higher number has taken the lock before: this run is out of date.
+    Overtaken {
+        /// The highest number that has taken it.
+        by: u64,
+    },
+}
+
+/// What a service runs in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Release {
+    /// The service or component.
+    pub service: ServiceName,
+    /// The run that made it.
+    pub run: RunId,
+    /// The run's number there.
+    pub fence: u64,
+    /// The image; a component has none.
+    pub image: Option<PinnedImage>,
+    /// SHA-256 of the rendered manifests.
+    pub manifests: String,
+    /// What was applied.
+    pub objects: Vec<ObjectName>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Lock, fence and releases of an environment.
+pub trait Environments: Send + Sync {
+    /// The last number drawn.
+    fn fence(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+    ) -> impl Future<Output = Answer<Option<Fence>>> + Send;
+    /// Draws `fence.number`, on condition that the number before it is the last one drawn.
+    fn draw(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        fence: &Fence,
+    ) -> impl Future<Output = Answer<Written>> + Send;
+    /// Takes the lock for a run under its number, or says who has it. Its own lock is taken again without harm.
+    fn lock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+        fence: u64,
+    ) -> impl Future<Output = Answer<Locking>> + Send;
+    /// Frees the lock if the run holds it.
+    fn unlock(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        run: &RunId,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// Records what a service runs from now on; a lower number never replaces a higher one.
+    fn set_current(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// Records the current release as the last verified one, under the same rule.
+    fn set_verified(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// (current, last verified) release of a service.
+    fn releases(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<(Option<Release>, Option<Release>)>> + Send;
+}
+
+/// What notify has said of a run, so that it says nothing twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Told {
+    /// Grows by one with every write.
+    pub version: u64,
+    /// For each thing said (a check run's name, `slack`, `mail`): where it lies and the hash of what was said.
+    pub said: BTreeMap<String, Said>,
+    /// Who is at work, and until when nobody else should be.
+    pub lease: Option<(String, Timestamp)>,
+}
+
+/// A thing said.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Said {
+    /// The channel's own name for it (a check run's id, a Slack timestamp); empty while only intended.
+    pub place: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub content: String,
+}
+
+/// notify's own book.
+pub trait NoticeBook: Send + Sync {
+    /// What has been said of a run.
+    fn told(&self, run: &RunId) -> impl Future<Output = Answer<Told>> + Send;
+    /// Writes the next version of it.
+    fn write_told(&self, run: &RunId, told: &Told) -> impl Future<Output = Answer<Written>> + Send;
+}
