@@ -110,17 +110,13 @@ async fn down(which: &Which) -> anyhow::Result<ExitCode> {
 fn status(which: &Which) -> anyhow::Result<ExitCode> {
     let state_dir = Options::new(&local::workspace(), &which.name).state_dir;
     let record = Record::read(&state_dir)?;
-    match record.filter(Record::is_running) {
-        Some(record) => {
-            show(&record);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => {
-            let name = &which.name;
-            output::line(&format!("no cloud `{name}` is up; `slipway local up --name {name}` starts one"));
-            Ok(ExitCode::from(NOT_RUNNING))
-        }
+    if let Some(record) = record.filter(Record::is_running) {
+        show(&record);
+        return Ok(ExitCode::SUCCESS);
     }
+    let name = &which.name;
+    output::line(&format!("no cloud `{name}` is up; `slipway local up --name {name}` starts one"));
+    Ok(ExitCode::from(NOT_RUNNING))
 }
 
 pub(crate) fn show(record: &Record) {

@@ -41,7 +41,10 @@ pub(crate) fn detail(text: &str) {
 
 /// A check run: its state, its name, its title.
 pub(crate) fn check(state: &str, name: &str, title: &str) {
-    println!("    {} {name:<36} {title}", styled(colour(state), &format!("{state:<16}"), stdout().is_terminal()));
+    println!(
+        "    {} {name:<36} {title}",
+        styled(colour(state), &format!("{state:<16}"), stdout().is_terminal())
+    );
 }
 
 /// A task's change.

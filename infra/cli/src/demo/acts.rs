@@ -62,7 +62,8 @@ async fn check_broken(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Resu
     let line = file.lines().position(|line| line.contains(BROKEN)).context("the broken line")? + 1;
     let checks = seen::check_runs(stage.cloud.record(), &head.id).await?;
     let mut annotations = checks.iter().flat_map(|check| &check.annotations);
-    let annotated = annotations.any(|note| note.path == TEST_FILE && usize::try_from(note.start_line).is_ok_and(|at| at == line));
+    let annotated = annotations
+        .any(|note| note.path == TEST_FILE && usize::try_from(note.start_line).is_ok_and(|at| at == line));
     ensure!(annotated, "no check run annotates {TEST_FILE} line {line}");
     Ok(())
 }

@@ -26,7 +26,8 @@ impl Progress {
             let word = word(task);
             let name = task.id.to_string();
             if word != "waits" && self.printed.get(&name) != Some(&word) {
-                let summary = task.verdict().map_or(String::new(), |verdict| format!("  {}", verdict.summary));
+                let summary =
+                    task.verdict().map_or(String::new(), |verdict| format!("  {}", verdict.summary));
                 output::task(&since(head.created, task), &name, word, &summary);
                 self.printed.insert(name, word);
             }

@@ -30,18 +30,19 @@ pub(crate) async fn run(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Re
     }
     output::title(&format!("Slack, {}", record.slack_url()));
     let messages = seen::slack_messages(record).await?;
-    let of_run = messages.iter().filter_map(|message| message["text"].as_str()).filter(|text| text.contains(head.id.sha.short()));
+    let of_run = messages
+        .iter()
+        .filter_map(|message| message["text"].as_str())
+        .filter(|text| text.contains(head.id.sha.short()));
     let shown: Vec<_> = of_run.collect();
     ensure!(!shown.is_empty(), "Slack holds no message about the run");
     shown.iter().flat_map(|text| text.lines()).for_each(output::detail);
     output::title("mail");
     let mails = seen::mails(record).await?;
-    let mail = mails.last().context("no mail was sent")?;
-    for field in ["Destination", "Subject", "subject", "to"] {
-        if let Some(value) = mail.get(field) {
-            output::detail(&format!("{field}: {value}"));
-        }
-    }
+    let about = |mail: &&seen::Mail| mail.subject.contains(head.id.sha.short()) || mail.body_text.contains(head.id.sha.short());
+    let mail = mails.iter().find(about).context("no mail was sent about the run")?;
+    output::detail(&format!("to {}: {}", mail.to.join(", "), mail.subject));
+    mail.body_text.lines().for_each(|line| output::detail(&format!("| {line}")));
     times(head, tasks);
     Ok(())
 }
@@ -78,11 +79,17 @@ pub(crate) async fn services(stage: &Stage, head: &Run) -> anyhow::Result<()> {
     output::title(&format!("services in namespace {}", delivery.namespace));
     let (_, tasks) = stage.watch.run(&head.id).await?.context("the run is gone")?;
     for task in tasks.iter().filter(|task| task.id.stage == TaskStage::Verify) {
-        let Some(HealthSpec { path, service, port }) = task.spec.service().and_then(|service| service.health.as_ref()) else {
+        let Some(HealthSpec { path, service, port }) =
+            task.spec.service().and_then(|service| service.health.as_ref())
+        else {
             continue;
         };
         let answer = cluster.probe(&delivery.namespace, service, *port, path).await?;
-        output::detail(&format!("GET {service}:{port}{path} → {} {}", answer.status, first_line(&answer.body)));
+        output::detail(&format!(
+            "GET {service}:{port}{path} → {} {}",
+            answer.status,
+            first_line(&answer.body)
+        ));
         ensure!(answer.status == 200, "`{}` does not answer", task.id.subject);
     }
     Ok(())
