@@ -21,11 +21,13 @@ build:
 demo: doctor build
 	@$(SLIPWAY) local demo $(if $(filter-out 0,$(KEEP)),--keep)
 
-# The functions are built first: the stories run the very binaries.
-test: doctor build
+# Everything is built first: the stories run the very binaries, made with the same features as the tests.
+test: doctor
 	cargo fmt --all --check
+	cargo build --workspace --all-targets
 	cargo clippy --workspace --all-targets -- -D warnings
 	.slipway/venv/bin/cfn-lint template.yaml
+	.slipway/venv/bin/python -m unittest discover infra/buildspecs
 	cargo test --workspace
 
 up: doctor build
