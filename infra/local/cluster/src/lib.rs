@@ -100,7 +100,7 @@ pub async fn serve(
         shutdown.cancel();
         served
     };
-    let (served, (), (), ()) = tokio::join!(
+    let (outcome, (), (), ()) = tokio::join!(
         server,
         controllers::run(objects, shutdown.clone()),
         forwarders.run(shutdown.clone()),
@@ -108,7 +108,7 @@ pub async fn serve(
     );
     docker.remove_all().await.context("removing the cluster's containers")?;
     empty(&options.folder)?;
-    served
+    outcome
 }
 
 /// A kubeconfig for a cluster at `url`: `http://127.0.0.1:<port>`, or `https://…` with the certificate it serves with.

@@ -1,4 +1,4 @@
-//! What the server can do, as clients ask for it: groups, resources, version and the smallest OpenAPI.
+//! What the server can do, as clients ask for it: groups, resources, version and the smallest `OpenAPI`.
 
 use serde_json::{Map, Value, json};
 
@@ -58,7 +58,7 @@ fn resources(group: &str) -> Value {
         if resource.has_status {
             subresource("status", &own, &["get", "patch", "update"]);
         }
-        if resource.has_scale {
+        if resource.is_workload {
             let scale = json!({ "kind": "Scale", "group": "autoscaling", "version": "v1" });
             subresource("scale", &scale, &["get", "patch", "update"]);
         }

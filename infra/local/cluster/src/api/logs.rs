@@ -19,7 +19,7 @@ use crate::objects::store::Key;
 ///
 /// # Errors
 /// 404 without the pod, 400 without a container that has started.
-pub async fn read(api: &Api, target: &Target, parameters: &Parameters) -> Result<Response, Failure> {
+pub fn read(api: &Api, target: &Target, parameters: &Parameters) -> Result<Response, Failure> {
     let name = target.name.as_deref().ok_or_else(Failure::no_such_path)?;
     let pod = api.objects.store.get(&Key::new(&PODS, &target.namespace, name));
     let pod = pod.ok_or_else(|| Failure::not_found(&PODS, name))?;

@@ -63,7 +63,7 @@ async fn route(api: &Api, request: Request) -> Result<Response, Failure> {
     authentication::authorize(access, request.method(), &target)?;
     match (target.resource.plural, target.subresource.as_str()) {
         ("pods" | "services", "proxy") => proxy::forward(api, &target, request).await,
-        ("pods", "log") => logs::read(api, &target, &Parameters::parse(request.uri())?).await,
+        ("pods", "log") => logs::read(api, &target, &Parameters::parse(request.uri())?),
         (_, "" | "status" | "scale") => {
             let (parts, body) = request.into_parts();
             let body = to_bytes(body, LARGEST_BODY).await;
@@ -77,7 +77,7 @@ async fn route(api: &Api, request: Request) -> Result<Response, Failure> {
 fn on_objects(api: &Api, target: Target, parts: &Parts, body: &[u8]) -> Result<Response, Failure> {
     let parameters = Parameters::parse(&parts.uri)?;
     let subresource = target.subresource.as_str();
-    if subresource == "scale" && target.resource.has_scale {
+    if subresource == "scale" && target.resource.is_workload {
         return scale::answer(api, &target, parts, &parameters, body);
     }
     if subresource == "scale" || (subresource == "status" && !target.resource.has_status) {

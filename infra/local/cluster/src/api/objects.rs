@@ -217,7 +217,6 @@ impl Call<'_> {
         let strictness = self.parameters.text("fieldValidation");
         let applying = content_type(self.headers) == "application/apply-patch+yaml";
         match check(self.target.resource, object) {
-            Ok(()) => Ok(()),
             Err(Unfit::Type(message)) => Err(Failure::bad_request(format!(
                 "{} in version \"{}\" cannot be handled as a {}: {message}",
                 self.target.resource.kind,
@@ -236,7 +235,7 @@ impl Call<'_> {
                     fields.iter().map(|field| format!("unknown field \"{field}\"")).collect();
                 Err(Failure::bad_request(format!("strict decoding error: {}", list.join(", "))))
             }
-            Err(Unfit::UnknownFields(_)) => Ok(()),
+            Ok(()) | Err(Unfit::UnknownFields(_)) => Ok(()),
         }
     }
 

@@ -66,9 +66,9 @@ fn address(api: &Api, target: &Target) -> Result<String, Failure> {
         let port = if port.is_empty() { first.to_string() } else { port.to_owned() };
         return Ok(format!("{address}:{port}"));
     }
-    let ports = backends::of(&api.objects, &object);
-    let wanted = ports.iter().find(|candidate| {
-        (port.is_empty() && ports.len() == 1)
+    let offered = backends::of(&api.objects, &object);
+    let wanted = offered.iter().find(|candidate| {
+        (port.is_empty() && offered.len() == 1)
             || candidate.name == port
             || candidate.number.to_string() == port
     });

@@ -99,11 +99,11 @@ fn pod(pod: &Value) -> Vec<String> {
     let statuses = list(pod, "/status/containerStatuses");
     let ready = statuses.iter().filter(|status| status["ready"] == true).count();
     let restarts: i64 = statuses.iter().filter_map(|status| integer(status, "/restartCount")).sum();
-    let reasons = statuses.iter().flat_map(|status| {
+    let mut reasons = statuses.iter().flat_map(|status| {
         ["/state/waiting/reason", "/state/terminated/reason"].map(|pointer| text(status, pointer))
     });
     let status = if text(pod, "/metadata/deletionTimestamp").is_empty() {
-        reasons.filter(|reason| !reason.is_empty()).last().unwrap_or_else(|| text(pod, "/status/phase"))
+        reasons.rfind(|reason| !reason.is_empty()).unwrap_or_else(|| text(pod, "/status/phase"))
     } else {
         "Terminating"
     };

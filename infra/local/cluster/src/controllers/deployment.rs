@@ -42,6 +42,9 @@ pub struct Rollout<'a> {
     pub limits: Limits,
 }
 
+/// The set of the present template and the others, oldest first.
+type Sets = (Option<Arc<Value>>, Vec<Arc<Value>>);
+
 /// Moves every deployment on by what can be done now.
 pub fn sync_all(objects: &Objects) {
     for deployment in objects.store.list(&DEPLOYMENTS, None).1 {
@@ -80,7 +83,7 @@ fn sync(objects: &Objects, deployment: Arc<Value>) -> Result<(), Failure> {
 }
 
 /// The sets that belong to a deployment; sets without an owner are adopted.
-fn sets(objects: &Objects, deployment: &Value) -> Result<(Option<Arc<Value>>, Vec<Arc<Value>>), Failure> {
+fn sets(objects: &Objects, deployment: &Value) -> Result<Sets, Failure> {
     let (_, all) = objects.store.list(&REPLICA_SETS, Some(text(deployment, "/metadata/namespace")));
     let mut sets = Vec::new();
     for set in all {
@@ -249,9 +252,8 @@ impl Rollout<'_> {
     fn grow_new(&self) -> Result<bool, Failure> {
         let Some(new) = &self.new else { return Ok(false) };
         let have = wanted(new);
-        let target = if have > self.limits.replicas {
-            self.limits.replicas
-        } else if self.deployment["spec"]["strategy"]["type"] == "Recreate" {
+        let recreate = self.deployment["spec"]["strategy"]["type"] == "Recreate";
+        let target = if recreate || have > self.limits.replicas {
             self.limits.replicas
         } else {
             self.limits.new_replicas(have, self.total())

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use crate::objects::json::text;
 
 /// The longest pause before a crashed container is started again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// A container that ran so long is forgiven its earlier crashes.
-const FORGIVEN: Duration = Duration::from_secs(600);
+const FORGIVEN: Duration = Duration::from_mins(10);
 
 /// A container and what is known of it.
 pub struct Container {

@@ -1,4 +1,4 @@
-//! What a container takes from ConfigMaps, Secrets and its own pod: variables and files.
+//! What a container takes from config maps, secrets and its own pod: variables and files.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::kubelet::probes::Probed;
 use crate::kubelet::worker::{Worker, seconds};
 use crate::objects::json::{list, now, text};
 
-/// How soon a lacking ConfigMap or Secret is looked for again.
+/// How soon a lacking config map or secret is looked for again.
 const CONFIG_PAUSE: Duration = Duration::from_secs(1);
 /// How long `ErrImagePull` is shown before `ImagePullBackOff`.
 const PULL_ERROR_SHOWN: Duration = Duration::from_secs(1);

@@ -88,7 +88,7 @@ impl Worker {
             self.write_status();
             let due = self.containers.iter().enumerate().filter(|(index, _)| self.may_start(*index));
             let due = due.filter_map(|(_, container)| container.due).min();
-            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let due = due.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(message) => self.receive(message).await,

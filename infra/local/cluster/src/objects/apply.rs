@@ -14,9 +14,9 @@ use crate::objects::schema::{Shape, key_default, shape};
 /// 409 with the fields that other managers hold with other values, unless `force` takes them.
 pub fn apply(live: Option<&Value>, applied: &Value, manager: &str, force: bool) -> Result<Value, Failure> {
     let mut all = live.map(managers).unwrap_or_default();
-    let applier = Manager::new(manager, "Apply", "");
-    let position = all.iter().position(|entry| entry.is(&applier));
-    let mut own = position.map_or(applier, |position| all.remove(position));
+    let fresh = Manager::new(manager, "Apply", "");
+    let position = all.iter().position(|entry| entry.is(&fresh));
+    let mut own = position.map_or(fresh, |position| all.remove(position));
     let fields = FieldSet::of(applied);
 
     if let Some(live) = live {
@@ -154,7 +154,7 @@ mod tests {
     fn updated(live: &Value, edit: impl FnOnce(&mut Value)) -> Value {
         let mut after = live.clone();
         edit(&mut after);
-        follow(Some(live), &mut after, Manager::new("editor", "Update", ""));
+        follow(Some(live), &mut after, &Manager::new("editor", "Update", ""));
         after
     }
 

@@ -147,7 +147,7 @@ fn namespace(value: &mut Value) {
     let name = text(value, "/metadata/name").to_owned();
     let metadata = object(value).entry("metadata").or_insert_with(|| json!({}));
     object_at(metadata, "labels").insert("kubernetes.io/metadata.name".to_owned(), name.into());
-    let terminating = text(value, "/metadata/deletionTimestamp") != "";
+    let terminating = !text(value, "/metadata/deletionTimestamp").is_empty();
     if list(value, "/spec/finalizers").is_empty() && !terminating {
         default_to(value, "spec", json!({}));
         value["spec"]["finalizers"] = json!(["kubernetes"]);

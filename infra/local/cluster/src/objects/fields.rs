@@ -193,7 +193,7 @@ fn is_item(element: &str, item: &Value) -> bool {
             let mut fields = key.iter();
             fields.all(|(name, value)| item.get(name).unwrap_or(&key_default(name)) == value)
         }
-        (_, value) => item.to_string() == value,
+        (_, value) => serde_json::from_str::<Value>(value).is_ok_and(|value| value == *item),
     }
 }
 

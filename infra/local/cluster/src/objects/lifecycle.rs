@@ -185,6 +185,7 @@ impl Objects {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Ownership {
     /// `apply` has recorded the fields.
     Applied,
@@ -224,7 +225,7 @@ fn finish(
     }
     if matches!(ownership, Ownership::Follow) {
         let subresource = if writer.status { "status" } else { "" };
-        follow(before, &mut after, Manager::new(&writer.manager, "Update", subresource));
+        follow(before, &mut after, &Manager::new(&writer.manager, "Update", subresource));
     }
     let deleting = !read::text(&after, "/metadata/deletionTimestamp").is_empty();
     let finalized = read::list(&after, "/metadata/finalizers").is_empty();
@@ -299,7 +300,7 @@ fn initial_status(resource: &Resource) -> Option<Value> {
 }
 
 fn count_generation(resource: &Resource, before: Option<&Value>, after: &mut Value, writer: &Writer) {
-    if !resource.has_generation {
+    if !resource.is_workload {
         return;
     }
     let Some(before) = before else {

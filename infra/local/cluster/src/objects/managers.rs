@@ -79,7 +79,7 @@ pub fn record(object: &mut Value, managers: &[Manager]) {
 }
 
 /// After a write that was no apply: the writer now manages what it changed, nobody what is gone.
-pub fn follow(before: Option<&Value>, after: &mut Value, writer: Manager) {
+pub fn follow(before: Option<&Value>, after: &mut Value, writer: &Manager) {
     // A writer may say itself who manages what, as kubectl does when it moves to server-side apply.
     let said = after.pointer("/metadata/managedFields").is_some().then(|| self::managers(after));
     let mut managers = said.or_else(|| before.map(managers)).unwrap_or_default();
@@ -95,7 +95,7 @@ pub fn follow(before: Option<&Value>, after: &mut Value, writer: Manager) {
         .cloned()
         .collect();
     for manager in &mut managers {
-        let loses_changed = !manager.is(&writer);
+        let loses_changed = !manager.is(writer);
         let stays =
             |path: &Path| value_at(after, path).is_some() && !(loses_changed && changed.contains(path));
         manager.fields.0.retain(stays);
@@ -104,10 +104,10 @@ pub fn follow(before: Option<&Value>, after: &mut Value, writer: Manager) {
         record(after, &managers);
         return;
     }
-    if !managers.iter().any(|manager| manager.is(&writer)) {
+    if !managers.iter().any(|manager| manager.is(writer)) {
         managers.push(Manager { fields: FieldSet::default(), ..writer.clone() });
     }
-    for manager in managers.iter_mut().filter(|manager| manager.is(&writer)) {
+    for manager in managers.iter_mut().filter(|manager| manager.is(writer)) {
         manager.fields.0.extend(changed.iter().cloned());
         manager.time.clone_from(&writer.time);
     }

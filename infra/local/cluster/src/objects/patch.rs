@@ -112,9 +112,9 @@ fn without_directives(fields: &Map<String, Value>) -> Map<String, Value> {
 ///
 /// # Errors
 /// 400 when the patch is malformed, 422-like refusal when it does not fit the object.
-pub fn json_patch(target: &mut Value, patch: &Value) -> Result<(), Failure> {
+pub fn json_patch(target: &mut Value, operations: &Value) -> Result<(), Failure> {
     let operations =
-        patch.as_array().ok_or_else(|| Failure::bad_request("a JSON patch is a list of operations"))?;
+        operations.as_array().ok_or_else(|| Failure::bad_request("a JSON patch is a list of operations"))?;
     for operation in operations {
         let path = json::text(operation, "/path");
         let value = operation.get("value").cloned();

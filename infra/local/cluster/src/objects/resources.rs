@@ -17,10 +17,8 @@ pub struct Resource {
     pub namespaced: bool,
     /// Whether `status` is written through its own subresource only.
     pub has_status: bool,
-    /// Whether `metadata.generation` counts changes of the spec.
-    pub has_generation: bool,
-    /// Whether `scale` exists.
-    pub has_scale: bool,
+    /// Whether it is a workload: `metadata.generation` counts changes of its spec, and `scale` exists.
+    pub is_workload: bool,
 }
 
 impl Resource {
@@ -56,14 +54,13 @@ const fn core(plural: &'static str, singular: &'static str, kind: &'static str) 
         short_names: &[],
         namespaced: true,
         has_status: false,
-        has_generation: false,
-        has_scale: false,
+        is_workload: false,
     }
 }
 
 const fn workload(plural: &'static str, singular: &'static str, kind: &'static str) -> Resource {
     let resource = core(plural, singular, kind);
-    Resource { group: "apps", has_status: true, has_generation: true, has_scale: true, ..resource }
+    Resource { group: "apps", has_status: true, is_workload: true, ..resource }
 }
 
 /// Namespaces.

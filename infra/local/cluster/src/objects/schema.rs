@@ -44,10 +44,9 @@ fn map_shape(name: &str, parent: &str) -> Shape {
 
 fn list_shape(name: &str, parent: &str) -> Shape {
     match (parent, name) {
-        (_, "containers" | "initContainers" | "ephemeralContainers")
+        (_, "containers" | "initContainers" | "ephemeralContainers" | "imagePullSecrets" | "secrets")
         | ("containers" | "initContainers" | "ephemeralContainers", "env")
-        | ("spec", "volumes")
-        | (_, "imagePullSecrets" | "secrets") => Shape::Keyed(&["name"]),
+        | ("spec", "volumes") => Shape::Keyed(&["name"]),
         ("containers" | "initContainers", "ports") => Shape::Keyed(&["containerPort", "protocol"]),
         ("spec", "ports") => Shape::Keyed(&["port", "protocol"]),
         (_, "volumeMounts") => Shape::Keyed(&["mountPath"]),
@@ -85,7 +84,7 @@ pub fn check(resource: &Resource, object: &Value) -> Result<(), Unfit> {
     };
     let known = known.map_err(Unfit::Type)?;
     let mut unknown = Vec::new();
-    compare(object, &known, String::new(), &mut unknown);
+    compare(object, &known, "", &mut unknown);
     if unknown.is_empty() { Ok(()) } else { Err(Unfit::UnknownFields(unknown)) }
 }
 
@@ -104,13 +103,13 @@ fn known<Kind: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) -
     serde_json::to_value(typed).map_err(|error| error.to_string())
 }
 
-fn compare(given: &Value, known: &Value, path: String, unknown: &mut Vec<String>) {
+fn compare(given: &Value, known: &Value, path: &str, unknown: &mut Vec<String>) {
     match (given, known) {
         (Value::Object(given), Value::Object(known)) => {
             for (name, value) in given {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 match known.get(name) {
-                    Some(known) => compare(value, known, path, unknown),
+                    Some(known) => compare(value, known, &path, unknown),
                     None if value.is_null() => {}
                     None => unknown.push(path),
                 }
@@ -118,7 +117,7 @@ fn compare(given: &Value, known: &Value, path: String, unknown: &mut Vec<String>
         }
         (Value::Array(given), Value::Array(known)) => {
             for (index, (given, known)) in given.iter().zip(known).enumerate() {
-                compare(given, known, format!("{path}[{index}]"), unknown);
+                compare(given, known, &format!("{path}[{index}]"), unknown);
             }
         }
         _ => {}

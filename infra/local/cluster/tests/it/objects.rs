@@ -103,8 +103,8 @@ async fn patches_of_every_kind() {
         let strategic = "application/strategic-merge-patch+json";
         let removed = server.send(Method::PATCH, &path, strategic, r#"{"data":{"more":null}}"#).await;
         assert_eq!(removed.body["data"], json!({ "key": "value" }));
-        let patch = r#"[{"op":"replace","path":"/data/key","value":"x"}]"#;
-        let replaced = server.send(Method::PATCH, &path, "application/json-patch+json", patch).await;
+        let operations = r#"[{"op":"replace","path":"/data/key","value":"x"}]"#;
+        let replaced = server.send(Method::PATCH, &path, "application/json-patch+json", operations).await;
         assert_eq!(replaced.body["data"], json!({ "key": "x" }));
         let unknown = server.send(Method::PATCH, &path, "text/plain", "x").await;
         assert_eq!(unknown.code, 415, "{}", unknown.text);

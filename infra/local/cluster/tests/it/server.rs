@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Where things take longer than this they do not happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that a test speaks to.
 #[derive(Clone)]
@@ -107,11 +107,11 @@ async fn run(name: &str, certificate: Option<Certificate>, test: impl AsyncFnOnc
     let server = Server { url, token, image: image.to_owned(), engine, cloud };
     let tested = AssertUnwindSafe(test(server)).catch_unwind().await;
     shutdown.cancel();
-    let served = serving.await.expect("it does not panic");
+    let outcome = serving.await.expect("it does not panic");
     if let Err(panic) = tested {
         std::panic::resume_unwind(panic);
     }
-    served.expect("it ends well");
+    outcome.expect("it ends well");
 }
 
 impl Server {
@@ -158,9 +158,9 @@ impl Server {
     }
 
     /// A merge patch by `editor`.
-    pub async fn merge(&self, path: &str, patch: &Value) -> Answer {
+    pub async fn merge(&self, path: &str, change: &Value) -> Answer {
         let path = format!("{path}?fieldManager=editor");
-        self.send(Method::PATCH, &path, "application/merge-patch+json", &patch.to_string()).await
+        self.send(Method::PATCH, &path, "application/merge-patch+json", &change.to_string()).await
     }
 
     /// DELETE.
