@@ -5,15 +5,13 @@ use std::fmt::Debug;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::Resource;
 use serde::de::DeserializeOwned;
 
 use crate::evidence::{self, Finding};
 use crate::refusal::tidy;
-
-const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// What a workload's own status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,12 +90,13 @@ impl Workload for Deployment {
         ))
     }
 
-    /// The owned `ReplicaSet` whose revision is the Deployment's.
+    /// The owned `ReplicaSet` with the Deployment's own template, as its controller decides. The revision annotations
+    /// are no help: during a rollback the Deployment's still names the revision before.
     fn newest_owner<'a>(&'a self, replica_sets: &'a [&'a ReplicaSet]) -> Option<&'a ObjectMeta> {
-        let revision = annotation(&self.metadata, REVISION)?;
-        let mut own =
-            replica_sets.iter().map(|set| &set.metadata).filter(|set| is_owned(set, &self.metadata));
-        own.find(|set| annotation(set, REVISION) == Some(revision))
+        let template = &self.spec.as_ref()?.template;
+        let own = replica_sets.iter().filter(|set| is_owned(&set.metadata, &self.metadata));
+        let of = |set: &ReplicaSet| set.spec.as_ref()?.template.clone().map(without_hash);
+        own.filter(|set| of(set).as_ref() == Some(template)).map(|set| &set.metadata).next()
     }
 
     fn exceeded_deadline(&self, pods: &[&Pod], newest: Option<&ReplicaSet>) -> Option<Finding> {
@@ -197,6 +196,14 @@ impl Workload for Job {
             count(status.failed)
         ))
     }
+}
+
+/// The template without the label by which `ReplicaSets` tell their pods apart.
+fn without_hash(mut template: PodTemplateSpec) -> PodTemplateSpec {
+    if let Some(labels) = template.metadata.as_mut().and_then(|metadata| metadata.labels.as_mut()) {
+        labels.remove("pod-template-hash");
+    }
+    template
 }
 
 fn unseen() -> Progress {

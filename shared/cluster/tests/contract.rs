@@ -5,7 +5,7 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use domain::ports::{Application, Cluster as _, Rollout};
+use domain::ports::{Advice, Application, Cluster as _, Rollout};
 use kube::api::{Patch, PatchParams};
 use lab::{Lab, PATIENCE, config_map, namespace, service, web};
 use serde_json::json;
@@ -22,6 +22,7 @@ async fn the_contract_holds() -> anyhow::Result<()> {
         told("conflict", another_manager_is_named(&lab, name("conflict"))),
         told("image", a_missing_image_is_evidence(&lab, name("image"))),
         told("crash", a_crash_is_evidence(&lab, name("crash"))),
+        told("rights", missing_rights_are_told(&lab, name("rights"))),
         told("patience", patience_ends(&lab, name("patience"))),
     );
     lab.stop().await?;
@@ -140,6 +141,26 @@ async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
     let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
     ensure!(evidence[0].contains("container `app`") && evidence[0].contains("exit code 1"), "{evidence:?}");
     ensure!(evidence.iter().any(|line| line.starts_with("log: ")), "{evidence:?}");
+    Ok(())
+}
+
+/// Without rights nothing is tried again, and the words are the API server's.
+async fn missing_rights_are_told(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let Some(powerless) = lab.powerless().await? else { return Ok(()) };
+    ensure!(lab.cluster().await?.apply(&[namespace(&space), service(&space)]).await? == Application::Done);
+    let application = powerless.apply(&[config_map(&space, "a")]).await?;
+    let Application::Refused(sentence) = application else { anyhow::bail!("expected a refusal") };
+    ensure!(
+        sentence.contains(&format!("ConfigMap `{space}/web` is refused"))
+            && sentence.contains("cannot patch"),
+        "{sentence}"
+    );
+    let watched = powerless.rollout(&web(&space), Duration::from_secs(5)).await;
+    let probed = powerless.probe(&space, "web", 8000, "/").await;
+    for fault in [watched.err(), probed.err()] {
+        let fault = fault.context("expected a fault")?;
+        ensure!(fault.advice == Advice::Reject && fault.what.contains("cannot get"), "{}", fault.chain());
+    }
     Ok(())
 }
 

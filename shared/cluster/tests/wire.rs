@@ -14,10 +14,13 @@ use domain::ports::{Advice, Application, Cluster as _, Rollout};
 use domain::task::ObjectName;
 use serde_json::{Value, json};
 
-/// Answers by method and path, in order; the last one stands. Remembers what was asked.
+/// Status and body by method and path, in order; the last one stands.
+type Answers = BTreeMap<String, Vec<(u16, Value)>>;
+
+/// Answers what was prepared and remembers what was asked.
 #[derive(Clone, Default)]
 struct ApiServer {
-    answers: Arc<Mutex<BTreeMap<String, Vec<(u16, Value)>>>>,
+    answers: Arc<Mutex<Answers>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -160,7 +163,7 @@ fn deployment(generation: i64, observed: i64, available: i32) -> Value {
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "web", "namespace": "shop", "uid": "d", "generation": generation, "resourceVersion": "5",
                      "annotations": {"deployment.kubernetes.io/revision": "2"}},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web", "version": "2"}}, "spec": {"containers": []}}},
         "status": {"observedGeneration": observed, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available,
                    "conditions": [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]},
     })
@@ -235,17 +238,19 @@ fn pod(name: &str, owner: &str, waiting: &Value, last: &Value) -> Value {
     })
 }
 
-fn replica_set(name: &str, revision: &str) -> Value {
+/// A `ReplicaSet` of the Deployment; its revision claims what a rollback may leave behind.
+fn replica_set(name: &str, version: &str) -> Value {
     json!({
-        "metadata": {"name": name, "namespace": "shop", "uid": name, "annotations": {"deployment.kubernetes.io/revision": revision},
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "annotations": {"deployment.kubernetes.io/revision": "2"},
                      "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d", "controller": true}]},
-        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {
+            "metadata": {"labels": {"app": "web", "version": version, "pod-template-hash": name}}, "spec": {"containers": []}}},
         "status": {"replicas": 1},
     })
 }
 
 #[tokio::test]
-async fn only_pods_of_the_newest_revision_are_evidence_and_a_crash_brings_its_log() -> anyhow::Result<()> {
+async fn only_pods_of_the_newest_template_are_evidence_and_a_crash_brings_its_log() -> anyhow::Result<()> {
     let pulling = json!({"reason": "ImagePullBackOff", "message": "Back-off pulling image"});
     let crashing = json!({"reason": "CrashLoopBackOff", "message": "back-off 10s"});
     let ended = json!({"terminated": {"exitCode": 3, "reason": "Error"}});

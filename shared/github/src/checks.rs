@@ -102,7 +102,7 @@ impl Showing<'_> {
     /// None when it has vanished.
     async fn update(&self, found: &Found, check: &Check, notes: &mut Vec<Note>) -> Answer<Option<u64>> {
         self.drop_existing(found, notes).await?;
-        let body = body(check, take(notes));
+        let body = body(check, &take(notes));
         let request =
             Request::new(Method::PATCH, self.path(&format!("check-runs/{}", found.id))).with_body(body);
         match self.github.ask(&self.run.repository, self.installation, &request, &self.what).await? {
@@ -113,7 +113,7 @@ impl Showing<'_> {
     }
 
     async fn create(&self, check: &Check, notes: &mut Vec<Note>) -> Answer<u64> {
-        let mut body = body(check, take(notes));
+        let mut body = body(check, &take(notes));
         body["name"] = json!(check.name);
         body["head_sha"] = json!(self.run.sha);
         body["external_id"] = json!(self.run.to_string());
@@ -126,7 +126,7 @@ impl Showing<'_> {
     /// Sends what did not fit, in further requests. They repeat the state, so that each is whole in itself.
     async fn append(&self, id: u64, check: &Check, notes: &mut Vec<Note>) -> Answer<()> {
         while !notes.is_empty() {
-            let body = body(check, take(notes));
+            let body = body(check, &take(notes));
             let request = Request::new(Method::PATCH, self.path(&format!("check-runs/{id}"))).with_body(body);
             let answer =
                 self.github.ask(&self.run.repository, self.installation, &request, &self.what).await?;
@@ -205,7 +205,7 @@ fn note(annotation: &Annotation) -> Note {
     }
 }
 
-fn body(check: &Check, notes: Vec<Note>) -> Value {
+fn body(check: &Check, notes: &[Note]) -> Value {
     let mut output = json!({
         "title": limits::title(&check.title),
         "summary": limits::long_text(&check.summary),

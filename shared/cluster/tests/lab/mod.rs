@@ -2,7 +2,7 @@
 //!
 //! For a named cluster `SLIPWAY_TEST_IMAGE` is a Python image that it can pull, `SLIPWAY_TEST_CRASHING_IMAGE` the
 //! one whose container ends with an error (the same by default), and `SLIPWAY_TEST_TRAFFIC=no` says that its
-//! Services carry no traffic.
+//! Services carry no traffic; `SLIPWAY_TEST_POWERLESS_KUBECONFIG` names a kubeconfig of somebody without any right.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use cluster::Cluster;
 use domain::task::ObjectName;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use local_cluster::{Options, Token, serve};
+use local_cluster::{Access, Options, Token, serve};
 use local_engine::{images, no_progress};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -23,6 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 
 pub struct Lab {
     kubeconfig: String,
+    powerless: Option<String>,
     image: String,
     crashing_image: String,
     pub carries_traffic: bool,
@@ -43,6 +44,10 @@ impl Lab {
         let image = std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "python:3.12-slim".to_owned());
         Ok(Self {
             kubeconfig: std::fs::read_to_string(&path).with_context(|| path.clone())?,
+            powerless: match std::env::var("SLIPWAY_TEST_POWERLESS_KUBECONFIG") {
+                Ok(path) => Some(std::fs::read_to_string(&path).with_context(|| path.clone())?),
+                Err(_) => None,
+            },
             crashing_image: std::env::var("SLIPWAY_TEST_CRASHING_IMAGE").unwrap_or_else(|_| image.clone()),
             image,
             carries_traffic: std::env::var("SLIPWAY_TEST_TRAFFIC").as_deref() != Ok("no"),
@@ -57,20 +62,24 @@ impl Lab {
         let cloud = format!("contract-{}", std::process::id());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let access = Access::Namespaces(Vec::new());
+        let powerless = Token { value: "powerless-token".to_owned(), user: "nobody".to_owned(), access };
         let options = Options {
             cloud: cloud.clone(),
             engine: (**engine).clone(),
             certificate: None,
-            tokens: vec![Token::administrator("contract-token")],
+            tokens: vec![Token::administrator("contract-token"), powerless],
             image_rewrites: Vec::new(),
             helper_image: image.clone(),
             folder: root.join(cloud),
             back_off: Duration::from_secs(2),
         };
+        let powerless = local_cluster::kubeconfig(&url, "powerless-token", None);
         let shutdown = CancellationToken::new();
         let served = tokio::spawn(serve(listener, options, shutdown.clone()));
         Ok(Self {
             kubeconfig: local_cluster::kubeconfig(&url, "contract-token", None),
+            powerless: Some(powerless),
             crashing_image: image.clone(),
             image,
             carries_traffic: true,
@@ -81,6 +90,14 @@ impl Lab {
     /// The adapter under test.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
         Ok(Cluster::from_kubeconfig(&self.kubeconfig).await?)
+    }
+
+    /// The adapter with a kubeconfig that may do nothing, where there is one.
+    pub async fn powerless(&self) -> anyhow::Result<Option<Cluster>> {
+        Ok(match &self.powerless {
+            Some(kubeconfig) => Some(Cluster::from_kubeconfig(kubeconfig).await?),
+            None => None,
+        })
     }
 
     /// Somebody else with a client of his own.

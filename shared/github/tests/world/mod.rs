@@ -61,7 +61,7 @@ impl World {
         options.installations = vec![Installation::on(INSTALLATION, "vive-sphere")];
         options.repositories =
             vec![NewRepository::public("vive-sphere", "bot-manager").private().default_branch("develop")];
-        options.push_token = PUSH_TOKEN.to_owned();
+        PUSH_TOKEN.clone_into(&mut options.push_token);
         change(&mut options);
         let github = local_github::GitHub::open(options).await?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
