@@ -1,3 +1,5 @@
+//! GitHub's events as they come, and as they must not come.
+
 use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 use serde_json::{Value, json};

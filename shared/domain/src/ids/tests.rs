@@ -1,3 +1,5 @@
+//! Names in their text form, and what is no name.
+
 use super::*;
 
 fn round_trip<T: FromStr + fmt::Display>(text: &str) -> bool {

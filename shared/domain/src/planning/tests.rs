@@ -1,3 +1,5 @@
+//! Plans of trees and pipeline files, the example among them.
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Verdicts over what test builds leave behind.
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

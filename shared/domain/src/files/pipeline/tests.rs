@@ -1,3 +1,5 @@
+//! The pipeline file: what is read, and what is refused with its line.
+
 use proptest::prelude::*;
 
 use super::*;
