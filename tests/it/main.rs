@@ -1,0 +1,4 @@
+//! Whole-pipeline stories and the tidy test.
+
+mod programs;
+mod tidy;
