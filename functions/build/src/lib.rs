@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use domain::ids::Digest;
 use domain::keys;
 use domain::next::Learned;
-use domain::ports::{Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images};
+use domain::ports::{
+    Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images,
+};
 use domain::spec::{ImageSpec, ServiceSpec};
 use domain::task::{Output, PinnedImage, Verdict};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result};
@@ -72,7 +74,8 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
 impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
         let files = read_result(&self.artifacts, &case.task.attempt_id()).await?.unwrap_or_default();
-        let log = files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let log =
+            files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
         let lines: Vec<_> = log.lines().map(str::to_owned).collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].to_vec();
         let summary = match status.reason {
@@ -92,11 +95,19 @@ fn image_of<'a>(case: &Case<'a>) -> Answer<(&'a ServiceSpec, &'a ImageSpec)> {
 }
 
 fn built(repository: String, digest: Digest, log: Option<String>, how: &str) -> Verdict {
-    Verdict::passed(format!("{how}: `{digest}`"), Output::Image { image: PinnedImage { repository, digest }, log })
+    Verdict::passed(
+        format!("{how}: `{digest}`"),
+        Output::Image { image: PinnedImage { repository, digest }, log },
+    )
 }
 
 /// The build's variables: a pure function of the task, so that a repeated start is the same start.
-fn variables(case: &Case<'_>, service: &ServiceSpec, image: &ImageSpec, address: &str) -> BTreeMap<String, String> {
+fn variables(
+    case: &Case<'_>,
+    service: &ServiceSpec,
+    image: &ImageSpec,
+    address: &str,
+) -> BTreeMap<String, String> {
     let run = &case.head.id;
     [
         ("SLIPWAY_SERVICE_PATH", service.path.as_str()),

@@ -10,7 +10,12 @@ use queue::{Queue, Redelivery};
 use slipway_build::ImageBuilds;
 use store::Store;
 
-const SENDS_TO: [QueueName; 4] = [QueueName::Stage(Stage::Build), QueueName::Stage(Stage::Publish), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+const SENDS_TO: [QueueName; 4] = [
+    QueueName::Stage(Stage::Build),
+    QueueName::Stage(Stage::Publish),
+    QueueName::Stage(Stage::Deploy),
+    QueueName::Notify,
+];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -22,8 +27,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     variables.complete()?;
 
     let aws = lambda::aws().await;
-    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let (store, queue, redelivery) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
     let images = Images::new(&aws, Variables::optional("REGISTRY"));
-    let work = ImageBuilds { builds: Builds::new(&aws, project, &bucket), artifacts: Artifacts::new(&aws, bucket), images };
+    let work = ImageBuilds {
+        builds: Builds::new(&aws, project, &bucket),
+        artifacts: Artifacts::new(&aws, bucket),
+        images,
+    };
     lambda::serve_stage(Stage::Build, &store, &queue, &redelivery, &work).await
 }

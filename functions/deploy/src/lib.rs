@@ -40,7 +40,9 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
                 tracing::info!(run = %run, holder = %other, environment = %delivery.environment, "waiting for the environment's lock");
                 Ok(Learned::InProgress { ask_again: Some(WAITING) })
             }
-            Locking::Overtaken { by } => Ok(Learned::Concluded(overtaken(&delivery.environment, delivery.fence, by))),
+            Locking::Overtaken { by } => {
+                Ok(Learned::Concluded(overtaken(&delivery.environment, delivery.fence, by)))
+            }
         }
     }
 
@@ -52,7 +54,11 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
 impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
     /// Every effect here has a key, so that a repeated start ends in the same place.
     async fn apply(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
-        let service = case.task.spec.service().ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
+        let service = case
+            .task
+            .spec
+            .service()
+            .ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
         let image = match &service.image {
             Some(spec) => Some((spec.repository.as_str(), published(case)?)),
             None => None,
@@ -76,8 +82,12 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         self.store.set_current(&delivery.environment, &release).await?;
         Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects).await? {
             Application::Done => {
-                let summary = format!("{} objects applied in `{}`", rendered.objects.len(), delivery.namespace);
-                Verdict::passed(summary, Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }))
+                let summary =
+                    format!("{} objects applied in `{}`", rendered.objects.len(), delivery.namespace);
+                Verdict::passed(
+                    summary,
+                    Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
+                )
             }
             Application::Refused(sentence) => Verdict::failed(sentence, Output::None),
         }))
@@ -103,7 +113,9 @@ fn no_delivery(run: &RunId) -> Fault {
 fn overtaken(environment: &EnvironmentName, fence: u64, by: u64) -> Verdict {
     Verdict {
         outcome: Outcome::Superseded,
-        summary: format!("number {by} has been deployed to `{environment}` since; this run is number {fence}"),
+        summary: format!(
+            "number {by} has been deployed to `{environment}` since; this run is number {fence}"
+        ),
         output: Output::None,
     }
 }

@@ -11,7 +11,8 @@ use secrets::Secrets;
 use slipway_deploy::Deployment;
 use store::Store;
 
-const SENDS_TO: [QueueName; 3] = [QueueName::Stage(Stage::Deploy), QueueName::Stage(Stage::Verify), QueueName::Notify];
+const SENDS_TO: [QueueName; 3] =
+    [QueueName::Stage(Stage::Deploy), QueueName::Stage(Stage::Verify), QueueName::Notify];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -23,7 +24,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     variables.complete()?;
 
     let aws = lambda::aws().await;
-    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let (store, queue, redelivery) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
     let kubeconfig = Secrets::new(&aws).secret(&kubeconfig_id).await?;
     let cluster = Cluster::from_kubeconfig(kubeconfig.reveal()).await?;
     let work = Deployment { store: store.clone(), artifacts: Artifacts::new(&aws, bucket), cluster };

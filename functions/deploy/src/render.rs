@@ -14,8 +14,14 @@ use crate::source::ManifestFile;
 
 /// Kinds that belong to no namespace; the deployer's role does not cover them.
 const CLUSTER_SCOPED: [&str; 8] = [
-    "Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "StorageClass",
-    "PriorityClass", "IngressClass",
+    "Namespace",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "PersistentVolume",
+    "StorageClass",
+    "PriorityClass",
+    "IngressClass",
 ];
 
 /// Who manages the objects.
@@ -41,10 +47,16 @@ pub struct Rendered {
 ///
 /// # Errors
 /// One sentence for the developer, naming file and field.
-pub fn render(files: &[ManifestFile], namespace: &str, image: Option<(&str, &PinnedImage)>, service: &ServiceSpec) -> Result<Rendered, String> {
+pub fn render(
+    files: &[ManifestFile],
+    namespace: &str,
+    image: Option<(&str, &PinnedImage)>,
+    service: &ServiceSpec,
+) -> Result<Rendered, String> {
     let mut objects = Vec::new();
     for file in files {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&file.text).map_err(|error| format!("`{}` is not valid YAML: {error}", file.path))?;
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&file.text)
+            .map_err(|error| format!("`{}` is not valid YAML: {error}", file.path))?;
         for document in documents.into_iter().filter(|document| !document.is_null()) {
             objects.push(placed(document, namespace, &file.path)?);
         }
@@ -53,9 +65,13 @@ pub fn render(files: &[ManifestFile], namespace: &str, image: Option<(&str, &Pin
         return Err(format!("the manifests of `{}` hold no object", service.name));
     }
     if let Some((name, pinned)) = image {
-        let pinned_somewhere = objects.iter_mut().map(|object| pin(object, name, pinned)).fold(false, |any, one| any | one);
+        let pinned_somewhere =
+            objects.iter_mut().map(|object| pin(object, name, pinned)).fold(false, |any, one| any | one);
         if !pinned_somewhere {
-            return Err(format!("no container of `{}` uses the image `{name}`; name it in the manifest's `image`", service.name));
+            return Err(format!(
+                "no container of `{}` uses the image `{name}`; name it in the manifest's `image`",
+                service.name
+            ));
         }
     }
     let configuration = configuration_hash(&objects);
@@ -71,11 +87,14 @@ pub fn render(files: &[ManifestFile], namespace: &str, image: Option<(&str, &Pin
 /// The object with its namespace and label, or why it cannot be taken.
 fn placed(mut object: Value, namespace: &str, path: &str) -> Result<Value, String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let (Some(kind), Some(name), Some(_)) = (text("/kind"), text("/metadata/name"), text("/apiVersion")) else {
+    let (Some(kind), Some(name), Some(_)) = (text("/kind"), text("/metadata/name"), text("/apiVersion"))
+    else {
         return Err(format!("an object in `{path}` lacks `apiVersion`, `kind` or `metadata.name`"));
     };
     if CLUSTER_SCOPED.contains(&kind.as_str()) {
-        return Err(format!("`{path}` holds the cluster-wide {kind} `{name}`; Slipway applies namespaced objects only"));
+        return Err(format!(
+            "`{path}` holds the cluster-wide {kind} `{name}`; Slipway applies namespaced objects only"
+        ));
     }
     if let Some(other) = text("/metadata/namespace").filter(|other| other != namespace) {
         return Err(format!(

@@ -21,7 +21,11 @@ pub struct ManifestFile {
 ///
 /// # Errors
 /// When the bucket does not answer, or a file or the whole source has gone from it.
-pub async fn files(artifacts: &impl Artifacts, run: &RunId, paths: &[RepositoryPath]) -> Answer<Vec<ManifestFile>> {
+pub async fn files(
+    artifacts: &impl Artifacts,
+    run: &RunId,
+    paths: &[RepositoryPath],
+) -> Answer<Vec<ManifestFile>> {
     let commit = Commit::scratch(run.sha.short());
     if !artifacts.get_file(&keys::source(run), commit.path(), LARGEST_SOURCE).await? {
         return Err(Fault::reject(format!("the bucket no longer holds the source of `{run}`")));
@@ -30,6 +34,8 @@ pub async fn files(artifacts: &impl Artifacts, run: &RunId, paths: &[RepositoryP
 }
 
 fn read(commit: &Commit, path: &str) -> Answer<ManifestFile> {
-    let bytes = commit.file(path, LARGEST_MANIFEST)?.ok_or_else(|| Fault::reject(format!("the commit has no file `{path}`")))?;
+    let bytes = commit
+        .file(path, LARGEST_MANIFEST)?
+        .ok_or_else(|| Fault::reject(format!("the commit has no file `{path}`")))?;
     Ok(ManifestFile { path: path.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned() })
 }

@@ -61,11 +61,17 @@ where
         // A message delivered twice has the same id both times: not even the holder's own name is a way in.
         let leased = told.lease.as_ref().is_some_and(|(_, until)| *until > now);
         if leased {
-            return Ok(Disposition::GiveBack { reason: "another invocation tells this run".into(), delay: LEASED });
+            return Ok(Disposition::GiveBack {
+                reason: "another invocation tells this run".into(),
+                delay: LEASED,
+            });
         }
         told.lease = Some((holder.to_owned(), now.after(LEASE)));
         if !self.write(id, &mut told).await? {
-            return Ok(Disposition::GiveBack { reason: "another invocation tells this run".into(), delay: LEASED });
+            return Ok(Disposition::GiveBack {
+                reason: "another invocation tells this run".into(),
+                delay: LEASED,
+            });
         }
         // Read under the lease: whatever changes from here on sends a message of its own.
         let Some(head) = self.store.run(id).await? else {
@@ -79,7 +85,10 @@ where
         let kept = self.write(id, &mut told).await?;
         outcome?;
         if !kept {
-            return Ok(Disposition::GiveBack { reason: "the book was written by somebody else".into(), delay: LEASED });
+            return Ok(Disposition::GiveBack {
+                reason: "the book was written by somebody else".into(),
+                delay: LEASED,
+            });
         }
         if head.is_finished() && head.due.is_some() {
             // A conflict means that the run has moved on, and with it its next message.

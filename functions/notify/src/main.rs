@@ -29,6 +29,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         post: Variables::optional("MAIL_SENDER").map(|sender| Mailer::new(&aws, sender)),
     };
     let redelivery = Redelivery::new(&aws, own_queue);
-    let handle = async |record: lambda::Record| notifier.handle(&record.body, &record.message_id, Timestamp::now()).await;
+    let handle = async |record: lambda::Record| {
+        notifier.handle(&record.body, &record.message_id, Timestamp::now()).await
+    };
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

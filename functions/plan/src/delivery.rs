@@ -25,15 +25,23 @@ pub async fn decide(
     let Some((environment, settings)) = target else {
         return Ok((None, format!("No environment is delivered from branch `{}`.", request.branch)));
     };
-    let delivery = |fence| Delivery { environment: environment.clone(), namespace: settings.namespace.to_string(), fence };
+    let delivery = |fence| Delivery {
+        environment: environment.clone(),
+        namespace: settings.namespace.to_string(),
+        fence,
+    };
     for _ in 0..MOST_RACES {
         let last = store.fence(&request.repository, environment).await?;
         let number = match &last {
-            Some(fence) if fence.run == *run => return Ok((Some(delivery(fence.number)), sentence(environment, fence.number))),
+            Some(fence) if fence.run == *run => {
+                return Ok((Some(delivery(fence.number)), sentence(environment, fence.number)));
+            }
             None => 1,
             Some(fence) => match standing(source, request, fence).await? {
                 Standing::Newer => fence.number + 1,
-                Standing::Older(why) => return Ok((None, format!("Not delivered to `{environment}`: {why}."))),
+                Standing::Older(why) => {
+                    return Ok((None, format!("Not delivered to `{environment}`: {why}.")));
+                }
             },
         };
         let fence = Fence { number, sha: run.sha.clone(), run: run.clone() };
@@ -55,13 +63,17 @@ async fn standing(source: &impl Source, request: &PlanRequest, last: &Fence) -> 
     Ok(match source.compare(&request.repository, request.installation, &last.sha, &request.sha).await? {
         Comparison::Ahead => Standing::Newer,
         Comparison::Identical => Standing::Older(format!("commit `{last_sha}` was planned there before")),
-        Comparison::Behind => Standing::Older(format!("it is older than commit `{last_sha}`, which was planned there")),
+        Comparison::Behind => {
+            Standing::Older(format!("it is older than commit `{last_sha}`, which was planned there"))
+        }
         Comparison::Diverged => {
             let tip = source.branch_tip(&request.repository, request.installation, &request.branch).await?;
             if tip.as_ref() == Some(&request.sha) {
                 Standing::Newer
             } else {
-                Standing::Older(format!("it has diverged from commit `{last_sha}` and is not the branch's tip"))
+                Standing::Older(format!(
+                    "it has diverged from commit `{last_sha}` and is not the branch's tip"
+                ))
             }
         }
     })

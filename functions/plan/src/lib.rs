@@ -8,7 +8,9 @@ use domain::files::{LARGEST_FILE, operator, pipeline};
 use domain::keys;
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::planning::plan;
-use domain::ports::{Answer, Artifacts, Deliveries, DeliveryState, Environments, Fault, Queue, Runs, Source, Written};
+use domain::ports::{
+    Answer, Artifacts, Deliveries, DeliveryState, Environments, Fault, Queue, Runs, Source, Written,
+};
 use domain::run::{Onset, Problem, Run, RunOutcome, RunState};
 use domain::spec::Plan;
 use domain::tasks::{phases_of, tasks_of};
@@ -76,10 +78,13 @@ where
 
     async fn operator_file(&self) -> Answer<operator::OperatorFile> {
         let bytes = self.artifacts.get(OPERATOR_FILE, LARGEST_OPERATOR_FILE).await?.ok_or_else(|| {
-            Fault::reject(format!("the bucket holds no `{OPERATOR_FILE}`; upload the operator's file of this stack"))
+            Fault::reject(format!(
+                "the bucket holds no `{OPERATOR_FILE}`; upload the operator's file of this stack"
+            ))
         })?;
-        operator::parse(&String::from_utf8_lossy(&bytes))
-            .map_err(|error| Fault::reject(format!("the operator's file `{OPERATOR_FILE}` cannot be read: {error}")))
+        operator::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+            Fault::reject(format!("the operator's file `{OPERATOR_FILE}` cannot be read: {error}"))
+        })
     }
 
     /// The head, new or as it stands; true when it was there.
@@ -98,7 +103,13 @@ where
     }
 
     /// Everything between a new head and its next version: the tasks are written, the fence is drawn.
-    async fn decide(&self, head: &Run, request: &PlanRequest, operator: &operator::OperatorFile, now: Timestamp) -> Answer<Run> {
+    async fn decide(
+        &self,
+        head: &Run,
+        request: &PlanRequest,
+        operator: &operator::OperatorFile,
+        now: Timestamp,
+    ) -> Answer<Run> {
         if let Some(fork) = &request.fork {
             let sentence = format!(
                 "This commit comes from `{fork}`, outside the repository. Nothing runs until somebody with write access \
@@ -111,7 +122,8 @@ where
             Ok(plan) => plan,
             Err(problems) => return Ok(head.ended_early(RunOutcome::Invalid(problems), now)),
         };
-        let (delivery, note) = delivery::decide(&self.store, &self.source, operator, &head.id, request).await?;
+        let (delivery, note) =
+            delivery::decide(&self.store, &self.source, operator, &head.id, request).await?;
         let mut notes = plan.notes.clone();
         notes.push(note);
         let tasks = tasks_of(&head.id, &plan, delivery.as_ref().map(|delivery| &delivery.environment));
@@ -121,12 +133,23 @@ where
     }
 
     /// A commit known already reached another branch: what is new is its delivery.
-    async fn join(&self, head: Run, request: &PlanRequest, operator: &operator::OperatorFile, now: Timestamp) -> Answer<Run> {
-        let delivers = request.branch.parse().is_ok_and(|branch| operator.delivery_for(&request.repository, &branch).is_some());
+    async fn join(
+        &self,
+        head: Run,
+        request: &PlanRequest,
+        operator: &operator::OperatorFile,
+        now: Timestamp,
+    ) -> Answer<Run> {
+        let delivers = request
+            .branch
+            .parse()
+            .is_ok_and(|branch| operator.delivery_for(&request.repository, &branch).is_some());
         if head.delivery.is_some() || request.fork.is_some() || !delivers {
             return Ok(head);
         }
-        let (Some(delivery), _) = delivery::decide(&self.store, &self.source, operator, &head.id, request).await? else {
+        let (Some(delivery), _) =
+            delivery::decide(&self.store, &self.source, operator, &head.id, request).await?
+        else {
             return Ok(head);
         };
         let Ok(plan) = self.read_plan(&head).await? else { return Ok(head) };
@@ -135,30 +158,36 @@ where
         self.store.create_tasks(&tasks).await?;
         match self.store.write_run(&joined).await? {
             Written::Yes => Ok(joined),
-            Written::Conflict => Err(Fault::retry("the run moved while its delivery was added", "version conflict")),
+            Written::Conflict => {
+                Err(Fault::retry("the run moved while its delivery was added", "version conflict"))
+            }
         }
     }
 
     /// The plan, or what in the commit's own files forbids one.
     async fn read_plan(&self, head: &Run) -> Answer<Result<Plan, Vec<Problem>>> {
         let commit = self.commit(head).await?;
-        let file = match commit.file(PIPELINE_FILE, LARGEST_FILE as u64 + 1)?.map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes))) {
+        let file = match commit
+            .file(PIPELINE_FILE, LARGEST_FILE as u64 + 1)?
+            .map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes)))
+        {
             None => None,
             Some(Ok(file)) => Some(file),
             Some(Err(error)) => {
                 return Ok(Err(vec![problem(error.line, error.to_string())]));
             }
         };
-        Ok(plan(file.as_ref(), &commit.tree()?).map_err(|sentences| {
-            sentences.into_iter().map(|sentence| problem(None, sentence)).collect()
-        }))
+        Ok(plan(file.as_ref(), &commit.tree()?)
+            .map_err(|sentences| sentences.into_iter().map(|sentence| problem(None, sentence)).collect()))
     }
 
     /// The source from the bucket, or from GitHub into the bucket.
     async fn commit(&self, head: &Run) -> Answer<Commit> {
         let (commit, key) = (Commit::scratch(head.id.sha.short()), keys::source(&head.id));
         if !self.artifacts.get_file(&key, commit.path(), LARGEST_SOURCE).await? {
-            self.source.download(&head.id.repository, head.installation, &head.id.sha, commit.path(), LARGEST_SOURCE).await?;
+            self.source
+                .download(&head.id.repository, head.installation, &head.id.sha, commit.path(), LARGEST_SOURCE)
+                .await?;
             self.artifacts.put_file(&key, commit.path()).await?;
         }
         Ok(commit)

@@ -12,8 +12,12 @@ use secrets::Secrets;
 use slipway_plan::Planner;
 use store::Store;
 
-const SENDS_TO: [QueueName; 4] =
-    [QueueName::Stage(Stage::Test), QueueName::Stage(Stage::Build), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+const SENDS_TO: [QueueName; 4] = [
+    QueueName::Stage(Stage::Test),
+    QueueName::Stage(Stage::Build),
+    QueueName::Stage(Stage::Deploy),
+    QueueName::Notify,
+];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -27,8 +31,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = lambda::aws().await;
     let credentials = Credentials::parse(&Secrets::new(&aws).secret(&secret_id).await?)?;
     let source = GitHub::new(&api, credentials.app_id, &credentials.private_key)?;
-    let (store, queue, artifacts) = (Store::new(&aws, table), Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
-    let (planner, redelivery) = (Planner { store, queue, artifacts, source }, Redelivery::new(&aws, own_queue));
+    let (store, queue, artifacts) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
+    let (planner, redelivery) =
+        (Planner { store, queue, artifacts, source }, Redelivery::new(&aws, own_queue));
     let handle = async |record: lambda::Record| planner.handle(&record.body, Timestamp::now()).await;
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

@@ -17,14 +17,17 @@ pub struct Publishing<I> {
 
 impl<I: Images> StageWork for Publishing<I> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
-        let Some(Output::Image { image, .. }) = case.previous.and_then(|build| build.verdict()).map(|verdict| &verdict.output) else {
+        let Some(Output::Image { image, .. }) =
+            case.previous.and_then(|build| build.verdict()).map(|verdict| &verdict.output)
+        else {
             return Err(Fault::reject(format!("task `{}` follows no built image", case.task.id)));
         };
         let Some(spec) = case.task.spec.service().and_then(|service| service.image.as_ref()) else {
             return Err(Fault::reject(format!("task `{}` has no image", case.task.id)));
         };
         if !self.images.holds(&spec.repository, &image.digest).await? {
-            let summary = format!("the registry does not hold `{image}`; somebody deleted it after its build");
+            let summary =
+                format!("the registry does not hold `{image}`; somebody deleted it after its build");
             return Ok(Learned::Concluded(Verdict::failed(summary, Output::None)));
         }
         let tag = tag_for_people(&case.head.origin.branch, case.head.created, case.head.id.sha.short());
@@ -41,10 +44,18 @@ impl<I: Images> StageWork for Publishing<I> {
 /// `<branch>-<date>-<short sha>`, in the characters that a tag allows
 /// (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests>).
 fn tag_for_people(branch: &str, created: Timestamp, short: &str) -> String {
-    let safe: String = branch.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).take(80).collect();
+    let safe: String = branch
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .take(80)
+        .collect();
     let safe = safe.trim_start_matches(['.', '-']);
     let seconds = i64::try_from(created.seconds()).unwrap_or(i64::MAX);
-    let date = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string();
+    let date = jiff::Timestamp::from_second(seconds)
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_zoned(TimeZone::UTC)
+        .strftime("%Y%m%d")
+        .to_string();
     format!("{safe}-{date}-{short}")
 }
 

@@ -8,7 +8,8 @@ use queue::{Queue, Redelivery};
 use slipway_publish::Publishing;
 use store::Store;
 
-const SENDS_TO: [QueueName; 3] = [QueueName::Stage(Stage::Publish), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+const SENDS_TO: [QueueName; 3] =
+    [QueueName::Stage(Stage::Publish), QueueName::Stage(Stage::Deploy), QueueName::Notify];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -19,7 +20,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     variables.complete()?;
 
     let aws = lambda::aws().await;
-    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let (store, queue, redelivery) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
     let work = Publishing { images: Images::new(&aws, Variables::optional("REGISTRY")) };
     lambda::serve_stage(Stage::Publish, &store, &queue, &redelivery, &work).await
 }

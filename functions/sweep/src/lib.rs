@@ -48,7 +48,8 @@ impl<S: Runs, Q: Queue> Sweep<S, Q> {
 
     async fn messages(&self, head: &Run) -> Answer<Vec<Outgoing>> {
         let notify = Outgoing::now(Message::Notify { run: head.id.clone() });
-        let planning = head.state == RunState::Planning || head.opening.as_ref().is_some_and(|opening| opening.by.is_none());
+        let planning = head.state == RunState::Planning
+            || head.opening.as_ref().is_some_and(|opening| opening.by.is_none());
         if planning {
             return Ok(vec![Outgoing::now(Message::Plan(head.request()))]);
         }

@@ -49,7 +49,9 @@ impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
         match status.state {
             BuildState::InProgress => Ok(Learned::InProgress { ask_again: None }),
             BuildState::Succeeded | BuildState::Failed => self.judged(case, status).await,
-            BuildState::Fault | BuildState::TimedOut | BuildState::Stopped => Ok(Learned::Concluded(machinery(&status))),
+            BuildState::Fault | BuildState::TimedOut | BuildState::Stopped => {
+                Ok(Learned::Concluded(machinery(&status)))
+            }
         }
     }
 }
@@ -67,7 +69,10 @@ fn verdict(spec: &TaskSpec, files: &ResultFiles, status: BuildStatus) -> Verdict
     if report.passed && status.state != BuildState::Succeeded {
         // Reports that look green beside a red build prove nothing.
         report.passed = false;
-        report.reasons.push(format!("the build failed although its reports are green: {}", status.reason.unwrap_or_default()));
+        report.reasons.push(format!(
+            "the build failed although its reports are green: {}",
+            status.reason.unwrap_or_default()
+        ));
     }
     let summary = summary(&report);
     let output = Output::Report { log: status.log, report: report.clone() };
@@ -91,16 +96,21 @@ fn machinery(status: &BuildStatus) -> Verdict {
         BuildState::Stopped => "the build was stopped",
         _ => "CodeBuild itself failed",
     };
-    let summary = status.reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"));
+    let summary =
+        status.reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"));
     let report = TestReport { reasons: vec![summary.clone()], ..TestReport::default() };
     Verdict::failed(summary, Output::Report { report, log: status.log.clone() })
 }
 
 fn kind(spec: &TaskSpec) -> Kind {
     match spec {
-        TaskSpec::Service(service) => Kind::Service { coverage: service.test.as_ref().and_then(|test| test.coverage) },
+        TaskSpec::Service(service) => {
+            Kind::Service { coverage: service.test.as_ref().and_then(|test| test.coverage) }
+        }
         TaskSpec::Integration(_) => Kind::Integration,
-        TaskSpec::Checks(checks) => Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() },
+        TaskSpec::Checks(checks) => {
+            Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() }
+        }
     }
 }
 

@@ -9,7 +9,12 @@ use queue::{Queue, Redelivery};
 use slipway_test::Tests;
 use store::Store;
 
-const SENDS_TO: [QueueName; 4] = [QueueName::Stage(Stage::Test), QueueName::Stage(Stage::Build), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+const SENDS_TO: [QueueName; 4] = [
+    QueueName::Stage(Stage::Test),
+    QueueName::Stage(Stage::Build),
+    QueueName::Stage(Stage::Deploy),
+    QueueName::Notify,
+];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -21,7 +26,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     variables.complete()?;
 
     let aws = lambda::aws().await;
-    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let (store, queue, redelivery) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
     let work = Tests { builds: Builds::new(&aws, project, &bucket), artifacts: Artifacts::new(&aws, bucket) };
     lambda::serve_stage(Stage::Test, &store, &queue, &redelivery, &work).await
 }

@@ -49,11 +49,21 @@ impl<S: Environments, C: Cluster> StageWork for Verification<S, C> {
             match self.cluster.rollout(workload, PATIENCE).await? {
                 Rollout::Complete => {}
                 Rollout::Hopeless(evidence) => {
-                    let summary = format!("{} `{}` will not get healthy: {}", workload.kind, workload.name, evidence.first().map_or("no evidence", String::as_str));
+                    let summary = format!(
+                        "{} `{}` will not get healthy: {}",
+                        workload.kind,
+                        workload.name,
+                        evidence.first().map_or("no evidence", String::as_str)
+                    );
                     return Ok(Learned::Concluded(Verdict::failed(summary, Output::Evidence(evidence))));
                 }
                 Rollout::Progressing(how_far) if watched > ROLLOUT_LIMIT => {
-                    let summary = format!("{} `{}` was not rolled out after {} minutes: {how_far}", workload.kind, workload.name, ROLLOUT_LIMIT.as_secs() / 60);
+                    let summary = format!(
+                        "{} `{}` was not rolled out after {} minutes: {how_far}",
+                        workload.kind,
+                        workload.name,
+                        ROLLOUT_LIMIT.as_secs() / 60
+                    );
                     return Ok(Learned::Concluded(Verdict::failed(summary, Output::Evidence(vec![how_far]))));
                 }
                 Rollout::Progressing(how_far) => {
@@ -67,7 +77,14 @@ impl<S: Environments, C: Cluster> StageWork for Verification<S, C> {
 }
 
 impl<S: Environments, C: Cluster> Verification<S, C> {
-    async fn probed(&self, case: &Case<'_>, delivery: &Delivery, service: &ServiceSpec, applied: &Applied, watched: Duration) -> Answer<Learned> {
+    async fn probed(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        service: &ServiceSpec,
+        applied: &Applied,
+        watched: Duration,
+    ) -> Answer<Learned> {
         let mut evidence = vec![format!("{} objects rolled out", applied.objects.len())];
         if let Some(HealthSpec { path, service: asked, port }) = &service.health {
             let answer = self.cluster.probe(&delivery.namespace, asked, *port, path).await?;
@@ -77,7 +94,10 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
                     return Ok(Learned::InProgress { ask_again: Some(AGAIN) });
                 }
                 let summary = format!("`{}` is rolled out but not healthy: {seen}", service.name);
-                return Ok(Learned::Concluded(Verdict::failed(summary, Output::Evidence(vec![seen, answer.body]))));
+                return Ok(Learned::Concluded(Verdict::failed(
+                    summary,
+                    Output::Evidence(vec![seen, answer.body]),
+                )));
             }
             evidence.push(seen);
         }
@@ -89,10 +109,14 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
 
     /// The release that this run's deploy recorded.
     async fn release(&self, case: &Case<'_>, delivery: &Delivery, service: &ServiceName) -> Answer<Release> {
-        let (current, _) = self.store.releases(&case.head.id.repository, &delivery.environment, service).await?;
-        current
-            .filter(|release| release.run == case.head.id)
-            .ok_or_else(|| Fault::reject(format!("`{service}` in `{}` is no longer this run's release", delivery.environment)))
+        let (current, _) =
+            self.store.releases(&case.head.id.repository, &delivery.environment, service).await?;
+        current.filter(|release| release.run == case.head.id).ok_or_else(|| {
+            Fault::reject(format!(
+                "`{service}` in `{}` is no longer this run's release",
+                delivery.environment
+            ))
+        })
     }
 }
 

@@ -10,7 +10,8 @@ use secrets::Secrets;
 use slipway_verify::Verification;
 use store::Store;
 
-const SENDS_TO: [QueueName; 3] = [QueueName::Stage(Stage::Verify), QueueName::Stage(Stage::Deploy), QueueName::Notify];
+const SENDS_TO: [QueueName; 3] =
+    [QueueName::Stage(Stage::Verify), QueueName::Stage(Stage::Deploy), QueueName::Notify];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -22,8 +23,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     variables.complete()?;
 
     let aws = lambda::aws().await;
-    let (store, queue, redelivery) = (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+    let (store, queue, redelivery) =
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
     let kubeconfig = Secrets::new(&aws).secret(&kubeconfig_id).await?;
-    let work = Verification { store: store.clone(), cluster: Cluster::from_kubeconfig(kubeconfig.reveal()).await? };
+    let work =
+        Verification { store: store.clone(), cluster: Cluster::from_kubeconfig(kubeconfig.reveal()).await? };
     lambda::serve_stage(Stage::Verify, &store, &queue, &redelivery, &work).await
 }

@@ -50,9 +50,13 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
         };
         let secret = self.secrets.secret(&self.secret_id).await?;
         if !signature::matches(secret.reveal(), request.header("x-hub-signature-256"), &body) {
-            return Ok(Response::new(401, "the signature in `X-Hub-Signature-256` is missing or does not match the body"));
+            return Ok(Response::new(
+                401,
+                "the signature in `X-Hub-Signature-256` is missing or does not match the body",
+            ));
         }
-        let Some(id) = request.header("x-github-delivery").and_then(|id| id.parse::<DeliveryId>().ok()) else {
+        let Some(id) = request.header("x-github-delivery").and_then(|id| id.parse::<DeliveryId>().ok())
+        else {
             return Ok(Response::new(400, "the header `X-GitHub-Delivery` is missing or malformed"));
         };
         let event = request.header("x-github-event").unwrap_or_default();
@@ -79,7 +83,9 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
             Reading::Plan(_) => self.deliveries.record(delivery).await?,
             // What needs no more work is written once, with its reason.
             Reading::Ignored(reason) => {
-                self.deliveries.record(&Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery.clone() }).await?
+                self.deliveries
+                    .record(&Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery.clone() })
+                    .await?
             }
         };
         match (recorded.state, reading) {
@@ -105,7 +111,9 @@ fn read(id: &DeliveryId, event: GithubEvent) -> Reading {
     match event {
         GithubEvent::Push(push) => Reading::Plan(from_push(id, push)),
         // A branch of the repository itself is judged by its push.
-        GithubEvent::PullRequest(request) if request.is_from_elsewhere() => Reading::Plan(from_fork(id, request)),
+        GithubEvent::PullRequest(request) if request.is_from_elsewhere() => {
+            Reading::Plan(from_fork(id, request))
+        }
         GithubEvent::PullRequest(_) => Reading::Ignored("the branch's own push is judged".to_owned()),
         GithubEvent::Ping { .. } => Reading::Ignored("a ping; the webhook works".to_owned()),
         GithubEvent::Ignored { reason, .. } => Reading::Ignored(reason),

@@ -6,7 +6,9 @@ use sha2::Sha256;
 
 /// Whether `header` (`sha256=<hex>`) signs `body`; compared in constant time.
 pub fn matches(secret: &str, header: Option<&str>, body: &[u8]) -> bool {
-    let Some(claimed) = header.and_then(|header| header.strip_prefix("sha256=")).and_then(|text| hex::decode(text).ok()) else {
+    let Some(claimed) =
+        header.and_then(|header| header.strip_prefix("sha256=")).and_then(|text| hex::decode(text).ok())
+    else {
         return false;
     };
     // An empty secret would let anybody sign.

@@ -15,5 +15,5 @@ pub mod run;
 pub mod spec;
 pub mod task;
 pub mod tasks;
-pub mod time;
 mod text;
+pub mod time;

@@ -193,7 +193,8 @@ pub const TASK_VARIABLE: &str = "SLIPWAY_TASK";
 impl BuildEvent {
     fn attempt(&self) -> Result<AttemptId, Unreadable> {
         let variables = &self.detail.additional_information.environment.environment_variables;
-        let variable = variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
+        let variable =
+            variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
         Ok(variable.value.parse()?)
     }
 }

@@ -251,10 +251,18 @@ impl Run {
 
     /// The head once plan has written its tasks; plan itself opens the first phase, or ends a run without any.
     #[must_use]
-    pub fn planned(&self, phases: Vec<Phase>, delivery: Option<Delivery>, notifications: Notifications, notes: Vec<String>, now: Timestamp) -> Self {
+    pub fn planned(
+        &self,
+        phases: Vec<Phase>,
+        delivery: Option<Delivery>,
+        notifications: Notifications,
+        notes: Vec<String>,
+        now: Timestamp,
+    ) -> Self {
         let what = phases.first().map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
         let opening = Some(Opening { by: None, what });
-        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, ..self.clone() }.written(now)
+        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, ..self.clone() }
+            .written(now)
     }
 
     /// The head of a run that ends before it begins.
@@ -266,7 +274,10 @@ impl Run {
     /// The head of a run that is to be delivered after all: the same commit reached a delivering branch later.
     /// None when its tests have already failed.
     pub fn delivered_too(&self, phases: &[Phase], delivery: &Delivery, now: Timestamp) -> Option<Self> {
-        if self.delivery.is_some() || self.phases.iter().any(|phase| phase.failed > 0) || self.state == RunState::Planning {
+        if self.delivery.is_some()
+            || self.phases.iter().any(|phase| phase.failed > 0)
+            || self.state == RunState::Planning
+        {
             return None;
         }
         let mut head = self.clone();
@@ -274,7 +285,10 @@ impl Run {
         head.phases.extend(phases.iter().filter(|phase| phase.kind > PhaseKind::Test).cloned());
         head.delivery = Some(delivery.clone());
         if tested {
-            head.opening = phases.iter().find(|phase| phase.kind > PhaseKind::Test).map(|phase| Opening { by: None, what: Onset::Phase(phase.kind) });
+            head.opening = phases
+                .iter()
+                .find(|phase| phase.kind > PhaseKind::Test)
+                .map(|phase| Opening { by: None, what: Onset::Phase(phase.kind) });
             head.state = RunState::Active;
             head.finished = None;
         }
@@ -284,7 +298,11 @@ impl Run {
     /// Whether the phase's first tasks may begin: the run is active and every phase before has passed.
     pub fn is_open(&self, kind: PhaseKind) -> bool {
         self.state == RunState::Active
-            && self.phases.iter().take_while(|phase| phase.kind < kind).all(|phase| phase.complete() && phase.failed == 0)
+            && self
+                .phases
+                .iter()
+                .take_while(|phase| phase.kind < kind)
+                .all(|phase| phase.complete() && phase.failed == 0)
     }
 
     /// The head after `task` ended with `verdict`, or none when the chain goes on and the head is untouched.
@@ -305,7 +323,9 @@ impl Run {
         if complete {
             let following = head.phases.iter().find(|phase| phase.kind > kind).map(|phase| phase.kind);
             let what = match (failed, following) {
-                (true, _) if verdict.outcome == crate::task::Outcome::Superseded => Onset::Finish(RunOutcome::Superseded),
+                (true, _) if verdict.outcome == crate::task::Outcome::Superseded => {
+                    Onset::Finish(RunOutcome::Superseded)
+                }
                 (true, _) => Onset::Finish(RunOutcome::Failed),
                 (false, Some(next)) => Onset::Phase(next),
                 (false, None) => Onset::Finish(RunOutcome::Passed),

@@ -106,7 +106,12 @@ where
 }
 
 /// [`each`] for a stage's queue: what cannot be parsed is refused, the rest is handled as a wake.
-pub async fn each_stage_message<F, R>(event: SqsEvent, redelivery: &R, stage: Stage, handle: impl Fn(Wake) -> F) -> BatchResponse
+pub async fn each_stage_message<F, R>(
+    event: SqsEvent,
+    redelivery: &R,
+    stage: Stage,
+    handle: impl Fn(Wake) -> F,
+) -> BatchResponse
 where
     F: Future<Output = Disposition>,
     R: Redelivery,

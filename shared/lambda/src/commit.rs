@@ -23,7 +23,9 @@ impl Commit {
     pub fn scratch(name: &str) -> Self {
         static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Self { path: std::env::temp_dir().join(format!("slipway-{name}-{}-{number}.zip", std::process::id())) }
+        Self {
+            path: std::env::temp_dir().join(format!("slipway-{name}-{}-{number}.zip", std::process::id())),
+        }
     }
 
     /// Where the zip is to lie.
@@ -37,8 +39,16 @@ impl Commit {
     /// When the zip cannot be read.
     pub fn tree(&self) -> Answer<Tree> {
         let archive = self.open()?;
-        let names = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(|error| Fault::retry("cannot read the source zip", error))?;
-        Ok(names.iter().filter(|name| !name.ends_with('/')).filter_map(|name| name.split_once('/')).map(|(_, path)| path).collect())
+        let names = archive
+            .file_names()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Fault::retry("cannot read the source zip", error))?;
+        Ok(names
+            .iter()
+            .filter(|name| !name.ends_with('/'))
+            .filter_map(|name| name.split_once('/'))
+            .map(|(_, path)| path)
+            .collect())
     }
 
     /// A file by its path, at most `most` bytes of it; none where there is no such file.
@@ -48,7 +58,12 @@ impl Commit {
     pub fn file(&self, path: &str, most: u64) -> Answer<Option<Vec<u8>>> {
         let mut archive = self.open()?;
         let unreadable = || format!("cannot read `{path}` in the source zip");
-        let Some(folder) = archive.file_names().flatten().next().and_then(|name| name.split_once('/').map(|(folder, _)| folder.to_owned())) else {
+        let Some(folder) = archive
+            .file_names()
+            .flatten()
+            .next()
+            .and_then(|name| name.split_once('/').map(|(folder, _)| folder.to_owned()))
+        else {
             return Ok(None);
         };
         let Some(index) = archive.index_for_name(&format!("{folder}/{path}")) else { return Ok(None) };
@@ -59,7 +74,8 @@ impl Commit {
     }
 
     fn open(&self) -> Answer<ZipArchive<File>> {
-        let file = File::open(&self.path).map_err(|error| Fault::retry("cannot open the source zip", error))?;
+        let file =
+            File::open(&self.path).map_err(|error| Fault::retry("cannot open the source zip", error))?;
         ZipArchive::new(file).map_err(|error| Fault::retry("cannot read the source zip", error))
     }
 }

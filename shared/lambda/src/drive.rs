@@ -39,7 +39,13 @@ const MOST_CONFLICTS: u32 = 8;
 const MOST_ACTIONS: u32 = 64;
 
 /// Asks the core what comes next and does it, until it says rest.
-pub async fn drive<S, Q, W>(store: &S, queue: &Q, work: &W, wake: &Wake, clock: impl Fn() -> Timestamp) -> Disposition
+pub async fn drive<S, Q, W>(
+    store: &S,
+    queue: &Q,
+    work: &W,
+    wake: &Wake,
+    clock: impl Fn() -> Timestamp,
+) -> Disposition
 where
     S: Runs + Environments,
     Q: Queue,
@@ -84,7 +90,8 @@ where
         let previous = self.previous(&task).await?;
         let (mut learned, mut conflicts) = (Learned::Nothing, 0);
         for _ in 0..MOST_ACTIONS {
-            let facts = Facts { now: (self.clock)(), timer: self.wake.timer, previous: previous.as_ref(), learned };
+            let facts =
+                Facts { now: (self.clock)(), timer: self.wake.timer, previous: previous.as_ref(), learned };
             let action = next(&head, &task, &facts);
             match self.perform(action, &mut head, &mut task, previous.as_ref()).await? {
                 Step::Learned(more) => learned = more,
@@ -92,7 +99,10 @@ where
                 Step::Conflict(kept) => {
                     conflicts += 1;
                     if conflicts > MOST_CONFLICTS {
-                        return Ok(Disposition::GiveBack { reason: "others write the same run".into(), delay: Duration::from_secs(1) });
+                        return Ok(Disposition::GiveBack {
+                            reason: "others write the same run".into(),
+                            delay: Duration::from_secs(1),
+                        });
                     }
                     let version = task.version;
                     (head, task) = self.load().await?.ok_or_else(|| Fault::reject("the run is gone"))?;
@@ -100,10 +110,19 @@ where
                 }
             }
         }
-        Ok(Disposition::GiveBack { reason: "the task did not come to rest".into(), delay: Duration::from_secs(5) })
+        Ok(Disposition::GiveBack {
+            reason: "the task did not come to rest".into(),
+            delay: Duration::from_secs(5),
+        })
     }
 
-    async fn perform(&self, action: Action, head: &mut Run, task: &mut Task, previous: Option<&Task>) -> Answer<Step> {
+    async fn perform(
+        &self,
+        action: Action,
+        head: &mut Run,
+        task: &mut Task,
+        previous: Option<&Task>,
+    ) -> Answer<Step> {
         let now = (self.clock)();
         match action {
             Action::Write { task: written } => self.write(written, task).await,
@@ -181,7 +200,9 @@ where
             Onward::Wake(id) => self.queue.send(&[Outgoing::now(Message::wake(&task.run, id))]).await,
             Onward::OpenPhase(kind) => open_phase(self.store, self.queue, head, *kind).await,
             Onward::FreeLock => match &head.delivery {
-                Some(delivery) => self.store.unlock(&head.id.repository, &delivery.environment, &head.id).await,
+                Some(delivery) => {
+                    self.store.unlock(&head.id.repository, &delivery.environment, &head.id).await
+                }
                 None => Ok(()),
             },
             Onward::Opened => opened(self.store, head, Some(task), now).await,
@@ -236,7 +257,9 @@ pub async fn open_phase(store: &impl Runs, queue: &impl Queue, head: &Run, kind:
 /// # Errors
 /// When the store does not answer.
 pub async fn opened(store: &impl Runs, head: &mut Run, by: Option<&Task>, now: Timestamp) -> Answer<()> {
-    let mine = |head: &Run| head.opening.as_ref().is_some_and(|opening| opening.by.as_ref() == by.map(|task| &task.id));
+    let mine = |head: &Run| {
+        head.opening.as_ref().is_some_and(|opening| opening.by.as_ref() == by.map(|task| &task.id))
+    };
     while mine(head) {
         let next = head.opened(now);
         if store.write_run(&next).await? == Written::Yes {

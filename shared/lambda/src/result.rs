@@ -27,10 +27,14 @@ const MOST_ENTRIES: usize = 64;
 /// When the bucket does not answer. A zip that cannot be read counts as nothing: the verdict says what is missing.
 pub async fn read_result(artifacts: &impl Artifacts, attempt: &AttemptId) -> Answer<Option<ResultFiles>> {
     match artifacts.get(&keys::result(attempt), LARGEST_RESULT).await? {
-        Some(bytes) => Ok(Some(unpack(bytes).map_err(|error| Fault::retry("cannot read the build's result", error)).unwrap_or_else(|fault| {
-            tracing::warn!(%attempt, fault = fault.chain(), "the build's result counts as missing");
-            ResultFiles::new()
-        }))),
+        Some(bytes) => Ok(Some(
+            unpack(bytes)
+                .map_err(|error| Fault::retry("cannot read the build's result", error))
+                .unwrap_or_else(|fault| {
+                    tracing::warn!(%attempt, fault = fault.chain(), "the build's result counts as missing");
+                    ResultFiles::new()
+                }),
+        )),
         None => Ok(None),
     }
 }

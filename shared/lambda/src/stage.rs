@@ -11,7 +11,13 @@ use crate::{SqsEvent, StageWork, drive, each_stage_message, run};
 ///
 /// # Errors
 /// When the Runtime API does not answer.
-pub async fn serve_stage<S, Q, R, W>(stage: Stage, store: &S, queue: &Q, redelivery: &R, work: &W) -> Result<(), Error>
+pub async fn serve_stage<S, Q, R, W>(
+    stage: Stage,
+    store: &S,
+    queue: &Q,
+    redelivery: &R,
+    work: &W,
+) -> Result<(), Error>
 where
     S: Runs + Environments,
     Q: Queue,
@@ -19,7 +25,10 @@ where
     W: StageWork,
 {
     run(async |event: SqsEvent| {
-        Ok(each_stage_message(event, redelivery, stage, async |wake| drive(store, queue, work, &wake, Timestamp::now).await).await)
+        Ok(each_stage_message(event, redelivery, stage, async |wake| {
+            drive(store, queue, work, &wake, Timestamp::now).await
+        })
+        .await)
     })
     .await
 }

@@ -16,7 +16,8 @@ use tracing_subscriber::EnvFilter;
 /// Logs as one JSON object a line, which CloudWatch Logs Insights reads by field; `RUST_LOG` filters.
 pub fn telemetry() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false);
+    let subscriber =
+        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false);
     // CloudWatch adds the time of each line itself.
     if let Err(error) = subscriber.without_time().try_init() {
         tracing::debug!(%error, "telemetry was already set up");
