@@ -5,6 +5,7 @@ server answers), and ends with its parent: when standard input closes or a signa
 process in its process group is killed, the temporary folder removed, and nothing stays behind.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -73,6 +74,9 @@ def serve(listener):
     from ministack import app
 
     let_builds_publish_events()
+    let_batches_need_the_single_action()
+    let_requests_name_their_resources()
+    take_loopback_for_tls(app)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
@@ -91,6 +95,44 @@ def let_builds_publish_events():
         return put_events(data, allow_aws_source or sources == {"aws.codebuild"})
 
     eventbridge._put_events = put_events_of_codebuild_too
+
+
+def let_batches_need_the_single_action():
+    """On AWS `sqs:SendMessage` covers SendMessageBatch; there is no action of the batch's own."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_iam_action
+
+    def extract_single_action(*arguments, **named):
+        action = extract(*arguments, **named)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = extract_single_action
+
+
+def let_requests_name_their_resources():
+    """Two requests whose resources AWS knows and MiniStack takes for `*`: repositories in a list, a mail's sender."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_resource_arn
+
+    def extract_more(service, method, path, headers, body, query_params, region, account_id):
+        if service == "ecr":
+            names = json.loads(body or b"{}").get("repositoryNames") or []
+            if len(names) == 1:
+                return f"arn:aws:ecr:{region}:{account_id}:repository/{names[0]}"
+        if service == "ses" and path.endswith("/outbound-emails"):
+            sender = json.loads(body or b"{}").get("FromEmailAddress")
+            return f"arn:aws:ses:{region}:{account_id}:identity/{sender}"
+        return extract(service, method, path, headers, body, query_params, region, account_id)
+
+    iam_actions.extract_resource_arn = extract_more
+
+
+def take_loopback_for_tls(app):
+    """The bucket's policy refuses requests without TLS; here nothing leaves the machine."""
+    pin_request_origin = app.pin_request_origin
+    app.pin_request_origin = lambda address, _secure: pin_request_origin(address, True)
 
 
 def raise_file_limit():

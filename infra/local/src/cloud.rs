@@ -262,6 +262,8 @@ async fn find_engine(options: &Options, progress: Progress<'_>) -> anyhow::Resul
 async fn start_ministack(options: &Options, record: &Record) -> anyhow::Result<MiniStack> {
     let mut environment = options.variables.clone();
     environment.push(("AWS_ENDPOINT_URL_CODEBUILD".into(), record.builds_url().into()));
+    // Functions may do what their roles in the template say, and nothing else.
+    environment.push(("AUTH".into(), "true".into()));
     let settings = Settings { port: record.ports.aws, environment };
     let state_dir = options.state_dir.clone();
     let start = move || local_ministack::start_with(&state_dir, &settings);
