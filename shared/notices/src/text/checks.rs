@@ -1,5 +1,7 @@
 //! Check runs: one roll-up for the run, one for each test task, one for the delivery.
 
+use std::fmt::Write as _;
+
 use domain::ids::Stage;
 use domain::ports::{Check, CheckState};
 use domain::report::{Annotation, AnnotationLevel};
@@ -38,16 +40,16 @@ fn roll_up(run: &Run, tasks: &[Task]) -> Check {
     };
     let mut summary = commit_line(run);
     if let Some(hint) = hint(run, tasks) {
-        summary.push_str(&format!("\n**{}**\n", sentence(&hint)));
+        let _ = write!(summary, "\n**{}**\n", sentence(&hint));
     }
     summary.extend(problems.iter().map(problem_line));
     let troubles = trouble_lines(run, tasks);
     if !troubles.is_empty() {
-        summary.push_str(&format!("\n{troubles}"));
+        let _ = write!(summary, "\n{troubles}");
     }
     let board = Board::new(run, tasks).markdown();
     if !board.is_empty() {
-        summary.push_str(&format!("\n{board}"));
+        let _ = write!(summary, "\n{board}");
     }
     let notes: String = run.notes.iter().map(|note| format!("- {}\n", sentence(note))).collect();
     let text = if notes.is_empty() { notes } else { format!("What was decided, and why:\n\n{notes}") };
@@ -71,7 +73,12 @@ fn of_test(run: &Run, task: &Task) -> Check {
     summary.push_str(&findings::summary(task));
     if mark == Mark::Stuck {
         let hint = hint(run, std::slice::from_ref(task)).unwrap_or_default();
-        summary.push_str(&format!("\n{}\n", sentence(&hint)));
+        let _ = write!(summary, "\n{}\n", sentence(&hint));
+    }
+    let title = title(mark, task);
+    if summary.trim().is_empty() {
+        // GitHub wants a summary.
+        summary = sentence(&title);
     }
     let annotations = match findings::output(task) {
         Some(domain::task::Output::Report { report, .. }) => report.annotations.clone(),
@@ -80,7 +87,7 @@ fn of_test(run: &Run, task: &Task) -> Check {
     Check {
         name: format!("{ROLL_UP} / {}", task_name(&task.id)),
         state: state_of(mark),
-        title: title(mark, task),
+        title,
         summary,
         text: findings::log(task),
         annotations,
@@ -113,8 +120,11 @@ fn delivery(run: &Run, tasks: &[Task]) -> Option<Check> {
         code(&delivery.namespace),
         delivery.fence
     );
-    summary.push_str(&trouble_lines(run, &tasks));
-    summary.push_str(&format!("\n{}", Board::new(run, &tasks).markdown()));
+    let troubles = trouble_lines(run, &tasks);
+    if !troubles.is_empty() {
+        let _ = writeln!(summary, "{troubles}");
+    }
+    summary.push_str(&Board::new(run, &tasks).markdown());
     let text = tasks.iter().map(|task| details(run, task)).collect();
     Some(Check {
         name: format!("{ROLL_UP} / deliver {}", delivery.environment),
@@ -130,12 +140,12 @@ fn delivery(run: &Run, tasks: &[Task]) -> Option<Check> {
 fn details(run: &Run, task: &Task) -> String {
     let mut body = findings::summary(task);
     if Mark::of(run, task) == Mark::Failed {
-        body.push_str(&format!("\n{}", findings::log(task)));
+        let _ = write!(body, "\n{}", findings::log(task));
     }
     if body.trim().is_empty() {
         body
     } else {
-        format!("### {}\n\n{}\n", sentence(&task_name(&task.id)), body.trim_end())
+        format!("### {}\n\n{}\n\n", sentence(&task_name(&task.id)), body.trim_end())
     }
 }
 

@@ -1,9 +1,14 @@
 //! What a task's verdict says beyond its one sentence: reports, images, logs, evidence.
 
+use std::fmt::Write as _;
+
 use domain::report::TestReport;
 use domain::task::{Output, State, Task};
 
 use super::markdown::{block, code, link, sentence};
+
+/// How a line of a log begins among a rollout's evidence.
+const LOG_LINE: &str = "log: ";
 
 /// Markdown below the sentence; empty where there is nothing to add.
 pub(super) fn summary(task: &Task) -> String {
@@ -17,10 +22,8 @@ pub(super) fn summary(task: &Task) -> String {
                 .map(|object| format!("- {}\n", code(&format!("{} {}", object.kind, object.name))));
             format!("Applied:\n\n{}", objects.collect::<String>())
         }
-        Some(Output::Evidence(lines)) if !lines.is_empty() => {
-            lines.iter().map(|line| format!("- {}\n", sentence(line))).collect()
-        }
-        Some(Output::None | Output::Log { .. } | Output::Evidence(_)) | None => String::new(),
+        Some(Output::Evidence(lines)) => evidence(lines),
+        Some(Output::None | Output::Log { .. }) | None => String::new(),
     }
 }
 
@@ -38,7 +41,7 @@ pub(super) fn log(task: &Task) -> String {
         text.push_str(&block(tail));
     }
     if let Some(link) = address.and_then(|address| link("The whole log", address)) {
-        text.push_str(&format!("\n{link}\n"));
+        let _ = write!(text, "\n{link}\n");
     }
     text
 }
@@ -67,6 +70,17 @@ pub(super) fn output(task: &Task) -> Option<&Output> {
     task.verdict().map(|verdict| &verdict.output)
 }
 
+/// What was seen, as a list; lines of a log among it in a block.
+fn evidence(lines: &[String]) -> String {
+    let (log, seen): (Vec<&String>, Vec<&String>) = lines.iter().partition(|line| line.starts_with(LOG_LINE));
+    let mut text: String = seen.iter().map(|line| format!("- {}\n", sentence(line))).collect();
+    if !log.is_empty() {
+        let log: Vec<String> = log.iter().map(|line| line.trim_start_matches(LOG_LINE).to_owned()).collect();
+        let _ = write!(text, "\n{}", block(&log));
+    }
+    text
+}
+
 fn report_summary(report: &TestReport) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(tests) = report.tests {
@@ -76,6 +90,8 @@ fn report_summary(report: &TestReport) -> String {
         ));
     }
     if let Some(coverage) = report.coverage {
+        // Rounded down: 79.96 % must not look like the 80 % that are demanded.
+        let coverage = (coverage * 10.0).floor() / 10.0;
         let demanded = report.coverage_demanded.map(|demanded| format!(" (at least {demanded} % demanded)"));
         rows.push(("line coverage", format!("{coverage:.1} %{}", demanded.unwrap_or_default())));
     }

@@ -1,5 +1,7 @@
 //! The mail at a run's end, in plain text.
 
+use std::fmt::Write as _;
+
 use domain::ports::Mail;
 use domain::run::{Run, RunOutcome, RunState};
 use domain::task::Task;
@@ -28,7 +30,7 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
     let origin = &run.origin;
     let subject = format!("[slipway] {word}: {} {} {}", run.id.repository, origin.branch, run.id.sha.short());
     let mut body = format!(
-        "{} at {} on {} by {}:\n{}\n\nThe run {}.\n",
+        "{} at {} on {} by {}:\n{}\n\nResult: {}.\n",
         run.id.repository,
         run.id.sha,
         plain(&origin.branch, 200),
@@ -37,7 +39,7 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
         headline(run, tasks)
     );
     if let Some(hint) = hint(run, tasks) {
-        body.push_str(&format!("{}\n", plain(&hint, 2000)));
+        let _ = write!(body, "{}\n", plain(&hint, 2000));
     }
     if let RunOutcome::Invalid(problems) = outcome {
         body.push('\n');
@@ -48,13 +50,13 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
     }
     let table = Board::new(run, tasks).letters(MOST_ROWS);
     if table.len() > 1 {
-        body.push_str(&format!("\n{}\n", table.join("\n")));
+        let _ = write!(body, "\n{}\n", table.join("\n"));
     }
     for task in tasks.iter().filter(|task| matches!(Mark::of(run, task), Mark::Failed | Mark::Stuck)) {
-        body.push_str(&format!("\n{}:\n", task_name(&task.id)));
+        let _ = write!(body, "\n{}:\n", task_name(&task.id));
         body.extend(findings::reasons(task).iter().map(|reason| format!("- {}\n", plain(reason, 2000))));
         if let Some(address) = findings::log_address(task) {
-            body.push_str(&format!("Log: {}\n", plain(address, 2000)));
+            let _ = write!(body, "Log: {}\n", plain(address, 2000));
         }
     }
     // A line break in a subject would begin another header.

@@ -1,18 +1,23 @@
 //! Slack: one message for a run, edited in place, and a line in its thread at the end.
 
+use std::fmt::Write as _;
+
 use domain::run::{Run, RunOutcome, RunState};
 use domain::task::Task;
 
 use super::board::Board;
 use super::findings;
-use super::markdown::{slack as escaped, slack_code, slack_link};
+use super::markdown::{plain, slack as escaped, slack_code, slack_link};
 use super::words::{Mark, headline, hint, task_name};
 
 /// Rows shown; Slack cuts messages beyond 4,000 characters.
-const MOST_ROWS: usize = 25;
+const MOST_ROWS: usize = 20;
 
 /// Troubles shown.
-const MOST_TROUBLES: usize = 8;
+const MOST_TROUBLES: usize = 6;
+
+/// Characters of a trouble's sentences.
+const MOST_WORDS: usize = 300;
 
 /// What stands in the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +44,11 @@ pub fn slack(run: &Run, tasks: &[Task]) -> SlackThread {
     let table = Board::new(run, tasks).letters(MOST_ROWS);
     if table.len() > 1 {
         let table: Vec<String> = table.iter().map(|line| escaped(line)).collect();
-        head.push_str(&format!("```\n{}\n```\n", table.join("\n")));
+        let _ = write!(head, "```\n{}\n```\n", table.join("\n"));
     }
     head.push_str(&troubles(run, tasks));
     if let Some(hint) = hint(run, tasks) {
-        head.push_str(&format!("{}\n", escaped(&hint)));
+        let _ = write!(head, "{}\n", escaped(&hint));
     }
     let end = run.is_finished().then(|| format!("{} {}", sign(run, tasks), escaped(&headline(run, tasks))));
     SlackThread { head: head.trim_end().to_owned(), end }
@@ -66,11 +71,10 @@ fn troubles(run: &Run, tasks: &[Task]) -> String {
     };
     let troubled = tasks.iter().filter(|task| matches!(Mark::of(run, task), Mark::Failed | Mark::Stuck));
     lines.extend(troubled.map(|task| {
-        let reasons: Vec<String> =
-            findings::reasons(task).iter().take(3).map(|reason| escaped(reason)).collect();
+        let reasons = escaped(&plain(&findings::reasons(task).join("; "), MOST_WORDS));
         let log = findings::log_address(task).and_then(|address| slack_link("log", address));
         let log = log.map(|log| format!(" ({log})")).unwrap_or_default();
-        format!("• {}: {}{log}\n", slack_code(&task_name(&task.id)), reasons.join("; "))
+        format!("• {}: {}{log}\n", slack_code(&task_name(&task.id)), reasons)
     }));
     let hidden = lines.len().saturating_sub(MOST_TROUBLES);
     lines.truncate(MOST_TROUBLES);

@@ -74,7 +74,10 @@ pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
         RunState::Finished(RunOutcome::Passed) if tasks.is_empty() => {
             "passed: there was nothing to do".to_owned()
         }
-        RunState::Finished(RunOutcome::Passed) => format!("passed in {took}"),
+        RunState::Finished(RunOutcome::Passed) => match &run.delivery {
+            Some(delivery) => format!("passed in {took}, delivered to {}", delivery.environment),
+            None => format!("passed in {took}"),
+        },
         RunState::Finished(RunOutcome::Failed) => {
             format!("failed after {took}: {} failed", of_tasks(count(Mark::Failed)))
         }
