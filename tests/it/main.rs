@@ -1,4 +1,8 @@
 //! Whole-pipeline stories and the tidy test.
 
+mod cloud;
+mod http;
 mod programs;
+mod stories;
 mod tidy;
+mod world;

@@ -1,0 +1,29 @@
+//! Stories: the whole pipeline, through the functions' own programs, in a cloud on this machine.
+
+mod arrivals;
+mod delivery;
+mod dropped;
+mod proposals;
+mod refused;
+
+use crate::cloud::in_cloud;
+
+/// Both acts of the demo, and a redelivery between them, in one cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_travels_to_the_cluster_and_a_broken_test_stops_the_next() -> anyhow::Result<()> {
+    in_cloud("story-delivery", delivery::play).await
+}
+
+/// Bad input of every kind, one after the other in one cloud: nothing of it may harm.
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_refused_recorded_or_set_aside() -> anyhow::Result<()> {
+    in_cloud("story-bad-input", async |world| {
+        refused::wrong_signatures(world).await?;
+        refused::what_is_not_json(world).await?;
+        arrivals::what_nobody_serves(world).await?;
+        dropped::a_task_that_nobody_knows(world).await?;
+        dropped::messages_that_cannot_be_read(world).await?;
+        proposals::play(world).await
+    })
+    .await
+}

@@ -1,0 +1,41 @@
+//! Messages on the queues that lead to nothing: dropped with a reason, or kept for an operator.
+
+use anyhow::ensure;
+use domain::ids::Stage;
+use domain::message::QueueName;
+
+use crate::world::{World, eventually};
+
+/// A wake for a task that nobody knows is acknowledged, and the log says why.
+pub(super) async fn a_task_that_nobody_knows(world: &World<'_>) -> anyhow::Result<()> {
+    let queue = QueueName::Stage(Stage::Test);
+    let run = "vive-sphere.bot-manager.00000000000000000000000000000000deadbeef";
+    let body = serde_json::json!({ "kind": "task", "run": run, "task": "test/nobody" }).to_string();
+    world.send(queue, &body).await?;
+    eventually("the log says why the message is dropped", async || {
+        let log = world.log("test").await?;
+        let said = |line: &String| line.contains(run) && line.contains("no such run or task");
+        Ok(log.iter().any(said).then_some(()))
+    })
+    .await?;
+    eventually("the queue is empty", async || Ok((world.queued(queue).await? == 0).then_some(()))).await?;
+    ensure!(world.dead_letters(queue).await? == 0, "the message is a dead letter");
+    Ok(())
+}
+
+/// What cannot be read ends in the dead-letter queue as it was sent, on every queue.
+pub(super) async fn messages_that_cannot_be_read(world: &World<'_>) -> anyhow::Result<()> {
+    let stages = Stage::ALL.map(QueueName::Stage);
+    let queues: Vec<QueueName> = [QueueName::Plan, QueueName::Notify].into_iter().chain(stages).collect();
+    let body = |queue: &QueueName| format!("{{\"kind\": \"task\", \"task\": … no JSON for {queue:?}\n");
+    for queue in &queues {
+        world.send(*queue, &body(queue)).await?;
+    }
+    for queue in &queues {
+        let what = format!("a dead letter of {queue:?}");
+        let letter = eventually(&what, async || world.take_dead_letter(*queue).await).await?;
+        ensure!(letter == body(queue), "the dead letter of {queue:?} is changed: {letter}");
+        ensure!(world.queued(*queue).await? == 0, "the queue {queue:?} still holds something");
+    }
+    Ok(())
+}
