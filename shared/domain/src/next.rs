@@ -67,6 +67,7 @@ pub enum Learned {
 
 /// What to do next. Tasks and heads in it are the new versions, to be written on condition of the old ones.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one action lives at a time")]
 pub enum Action {
     /// Write the task.
     Write {
