@@ -55,7 +55,7 @@ async fn play(
     match story(&world).await {
         Ok(()) => Ok(()),
         // The logs end with the cloud: what functions complained of is told now.
-        Err(failure) => Err(failure.context(format!("functions complained:\n{}", world.complaints().await))),
+        Err(failure) => bail!("{failure:#}\nfunctions complained of:\n{}", world.complaints().await),
     }
 }
 

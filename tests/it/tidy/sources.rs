@@ -8,7 +8,10 @@ use super::checkout::Checkout;
 const LONGEST_FILE: usize = 400;
 const LONGEST_MAIN: usize = 40;
 
-/// Texts that no Rust file holds, and why. Each is written in two halves, or this file would be the first finding.
+/// Files that are written by hand.
+const WRITTEN: [&str; 9] = [".rs", ".py", ".sh", ".toml", ".yaml", ".yml", ".md", "Makefile", "Dockerfile"];
+
+/// Texts that none of them holds, and why. Each stands here in two halves, or this file would be the first finding.
 const FORBIDDEN: [(&str, &str, &str); 5] = [
     ("#[igno", "re", "a test that never runs is no test; delete it or make it run"),
     (".unw", "rap()", "say with `expect` what cannot be, or return the error"),
@@ -37,6 +40,9 @@ pub(super) fn check(checkout: &Checkout) -> anyhow::Result<Findings> {
         if path.contains("tests/") && text.contains(concat!("thread::sl", "eep")) {
             findings.push(format!("{path}: a test never sleeps; wait for a condition with a deadline"));
         }
+    }
+    for path in WRITTEN.iter().flat_map(|ending| checkout.below("", ending)) {
+        let text = checkout.text(path)?;
         for (one, other, remedy) in FORBIDDEN {
             let pattern = format!("{one}{other}");
             for (number, _) in text.lines().enumerate().filter(|(_, line)| line.contains(&pattern)) {
