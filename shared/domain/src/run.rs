@@ -12,7 +12,7 @@ use crate::task::{Task, Verdict};
 use crate::time::Timestamp;
 
 /// How long a run may be silent before sweep wakes it.
-pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
+pub const SILENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
 /// One execution for one commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -295,14 +295,13 @@ impl Run {
         Some(head.written(now))
     }
 
-    /// Whether the phase's first tasks may begin: the run is active and every phase before has passed.
+    /// Whether the phase's first tasks may begin: the run is active, has such a phase, and every phase before has
+    /// passed. Tasks without a phase are left over from a plan that decided otherwise and never begin.
     pub fn is_open(&self, kind: PhaseKind) -> bool {
+        let passed = |phase: &Phase| phase.complete() && phase.failed == 0;
         self.state == RunState::Active
-            && self
-                .phases
-                .iter()
-                .take_while(|phase| phase.kind < kind)
-                .all(|phase| phase.complete() && phase.failed == 0)
+            && self.phases.iter().any(|phase| phase.kind == kind)
+            && self.phases.iter().take_while(|phase| phase.kind < kind).all(passed)
     }
 
     /// The head after `task` ended with `verdict`, or none when the chain goes on and the head is untouched.
