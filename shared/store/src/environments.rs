@@ -44,8 +44,8 @@ impl Environments for Store {
             .set_key(Some(lock_key(repository, environment).attributes()))
             .update_expression("SET #holder = :run, #taken = :fence")
             .condition_expression(
-                "(attribute_not_exists(#holder) OR #holder = :run) \
-                 AND (attribute_not_exists(#taken) OR #taken <= :fence)",
+                "#holder = :run OR (attribute_not_exists(#holder) \
+                 AND (attribute_not_exists(#taken) OR #taken < :fence))",
             )
             .expression_attribute_names("#holder", "holder")
             .expression_attribute_names("#taken", "taken")
@@ -147,13 +147,14 @@ impl Store {
     }
 }
 
-/// Who was in the way of a lock. A higher number overtakes even where the lock is free.
+/// Who was in the way of a lock. A higher number overtakes even where the lock is free, and the same one where it
+/// was freed.
 fn refused(item: Option<&Attributes>, environment: &EnvironmentName, fence: u64) -> Answer<Locking> {
     let item = item.ok_or_else(|| {
         Fault::retry(format!("the lock of `{environment}` cannot be taken"), "it is not said who has it")
     })?;
     let taken = number_of(item, "taken")?;
-    if taken > fence {
+    if taken > fence || !item.contains_key("holder") {
         return Ok(Locking::Overtaken { by: taken });
     }
     let holder = text_of(item, "holder")?;

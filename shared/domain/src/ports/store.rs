@@ -127,7 +127,9 @@ pub trait Environments: Send + Sync {
         environment: &EnvironmentName,
         fence: &Fence,
     ) -> impl Future<Output = Answer<Written>> + Send;
-    /// Takes the lock for a run under its number, or says who has it. Its own lock is taken again without harm.
+    /// Takes the lock for a run under its number, or says who has it. While it is held it is taken again without
+    /// harm; once it was freed, the same number has overtaken itself: whoever still works for a run that has ended
+    /// gets no lock that nobody would free.
     fn lock(
         &self,
         repository: &RepositoryName,

@@ -68,7 +68,9 @@ pub async fn a_higher_number_overtakes(environments: &impl Environments) -> Answ
     environments.unlock(&repository, &environment, &new).await?;
     let free = environments.lock(&repository, &environment, &old, 4).await?;
     assert_eq!(free, Locking::Overtaken { by: 5 });
-    assert_eq!(environments.lock(&repository, &environment, &new, 5).await?, Locking::Held);
+    let again = environments.lock(&repository, &environment, &new, 5).await?;
+    assert_eq!(again, Locking::Overtaken { by: 5 }, "who freed it has ended");
+    assert_eq!(environments.lock(&repository, &environment, &old, 6).await?, Locking::Held);
     Ok(())
 }
 

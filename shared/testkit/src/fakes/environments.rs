@@ -109,12 +109,12 @@ impl MemoryStore {
 
 impl Lock {
     fn take(&mut self, run: &RunId, fence: u64) -> Locking {
-        if let Some(by) = self.taken.filter(|taken| *taken > fence) {
-            return Locking::Overtaken { by };
-        }
-        match &self.holder {
-            Some(other) if other != run => Locking::HeldBy(other.clone()),
-            _ => {
+        match (&self.holder, self.taken) {
+            (Some(holder), _) if holder == run => Locking::Held,
+            (_, Some(by)) if by > fence => Locking::Overtaken { by },
+            (Some(other), _) => Locking::HeldBy(other.clone()),
+            (None, Some(by)) if by == fence => Locking::Overtaken { by },
+            (None, _) => {
                 (self.holder, self.taken) = (Some(run.clone()), Some(fence));
                 Locking::Held
             }
