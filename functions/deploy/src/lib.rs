@@ -33,16 +33,9 @@ pub struct Deployment<S, A, C> {
 impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
         let delivery = delivery_of(case)?;
-        let run = &case.head.id;
-        match self.store.lock(&run.repository, &delivery.environment, run, delivery.fence).await? {
-            Locking::Held => self.apply(case, delivery).await,
-            Locking::HeldBy(other) => {
-                tracing::info!(run = %run, holder = %other, environment = %delivery.environment, "waiting for the environment's lock");
-                Ok(Learned::InProgress { ask_again: Some(WAITING) })
-            }
-            Locking::Overtaken { by } => {
-                Ok(Learned::Concluded(overtaken(&delivery.environment, delivery.fence, by)))
-            }
+        match self.lock(case, delivery).await? {
+            Some(waiting) => Ok(waiting),
+            None => self.apply(case, delivery).await,
         }
     }
 
@@ -52,6 +45,22 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
 }
 
 impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
+    /// None when the environment is this run's, else what that means for the task.
+    async fn lock(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Option<Learned>> {
+        let run = &case.head.id;
+        let environment = &delivery.environment;
+        Ok(match self.store.lock(&run.repository, environment, run, delivery.fence).await? {
+            Locking::Held => None,
+            Locking::HeldBy(other) => {
+                tracing::info!(run = %run, holder = %other, environment = %environment, "waiting for the environment's lock");
+                Some(Learned::InProgress { ask_again: Some(WAITING) })
+            }
+            Locking::Overtaken { by } => {
+                Some(Learned::Concluded(overtaken(environment, delivery.fence, by)))
+            }
+        })
+    }
+
     /// Every effect here has a key, so that a repeated start ends in the same place.
     async fn apply(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
         let service = case
@@ -80,6 +89,10 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             at: case.task.started.unwrap_or(case.now),
         };
         self.store.set_current(&delivery.environment, &release).await?;
+        // Another invocation may have brought the run to its end while this one read and rendered.
+        if let Some(waiting) = self.lock(case, delivery).await? {
+            return Ok(waiting);
+        }
         Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects).await? {
             Application::Done => {
                 let summary =
