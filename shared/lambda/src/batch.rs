@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -73,36 +74,51 @@ impl From<Fault> for Disposition {
     }
 }
 
-/// Handles every record at the same time and reports those to be delivered again.
+/// Handles the records at the same time and reports those to be delivered again. Records that say the same are
+/// handled once, and what becomes of one becomes of all: of a large run, many wakes of notify lie in one batch.
 pub async fn each<F, R>(event: SqsEvent, redelivery: &R, handle: impl Fn(Record) -> F) -> BatchResponse
 where
     F: Future<Output = Disposition>,
     R: Redelivery,
 {
-    let handled = event.records.into_iter().map(|record| {
-        let (id, receipt) = (record.message_id.clone(), record.receipt_handle.clone());
-        let disposition = handle(record);
-        async move {
-            match disposition.await {
-                Disposition::Acknowledge => None,
-                Disposition::GiveBack { reason, delay } => {
-                    tracing::warn!(message = %id, reason, delay_seconds = delay.as_secs(), "message given back");
-                    if let Err(fault) = redelivery.delay(&receipt, delay).await {
-                        tracing::warn!(message = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
-                    }
-                    Some(BatchItemFailure { item_identifier: id })
-                }
-                Disposition::Refuse { reason } => {
-                    tracing::error!(message = %id, reason, "message refused; it goes to the dead-letter queue");
-                    if let Err(fault) = redelivery.delay(&receipt, Duration::ZERO).await {
-                        tracing::warn!(message = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
-                    }
-                    Some(BatchItemFailure { item_identifier: id })
-                }
+    let mut alike: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut handled = Vec::new();
+    for record in event.records {
+        let places = alike.entry(record.body.clone()).or_default();
+        places.push((record.message_id.clone(), record.receipt_handle.clone()));
+        if places.len() == 1 {
+            let (body, disposition) = (record.body.clone(), handle(record));
+            handled.push(async move { (body, disposition.await) });
+        }
+    }
+    let mut batch_item_failures = Vec::new();
+    for (body, disposition) in join_all(handled).await {
+        for (id, receipt) in alike.remove(&body).unwrap_or_default() {
+            if dispose(&id, &receipt, &disposition, redelivery).await {
+                batch_item_failures.push(BatchItemFailure { item_identifier: id });
             }
         }
-    });
-    BatchResponse { batch_item_failures: join_all(handled).await.into_iter().flatten().collect() }
+    }
+    BatchResponse { batch_item_failures }
+}
+
+/// Tells the queue what becomes of a message; true when it is to be delivered again.
+async fn dispose(id: &str, receipt: &str, disposition: &Disposition, redelivery: &impl Redelivery) -> bool {
+    let delay = match disposition {
+        Disposition::Acknowledge => return false,
+        Disposition::GiveBack { reason, delay } => {
+            tracing::warn!(message = %id, reason, delay_seconds = delay.as_secs(), "message given back");
+            *delay
+        }
+        Disposition::Refuse { reason } => {
+            tracing::error!(message = %id, reason, "message refused; it goes to the dead-letter queue");
+            Duration::ZERO
+        }
+    };
+    if let Err(fault) = redelivery.delay(receipt, delay).await {
+        tracing::warn!(message = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
+    }
+    true
 }
 
 /// [`each`] for a stage's queue: what cannot be parsed is refused, the rest is handled as a wake.
