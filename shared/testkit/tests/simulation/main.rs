@@ -5,4 +5,6 @@ mod disturbed;
 mod functions;
 mod scenario;
 mod scheduler;
+mod tidy;
+mod together;
 mod work;

@@ -76,12 +76,13 @@ pub fn disturbances() -> impl Strategy<Value = Disturbance> {
     // Fewer failures than make a task stuck.
     let failures = prop::collection::vec((0_usize..400, fail), 0..=4);
     let crashes = prop::collection::vec((0_usize..400, crash), 0..=6);
-    (any::<u64>(), failures, crashes, 0_u32..20, 0_u32..20).prop_map(
-        |(seed, failures, crashes, losses, duplicates)| Disturbance {
+    (any::<u64>(), failures, crashes, 0_u32..20, 0_u32..20, 10_u32..300).prop_map(
+        |(seed, failures, crashes, losses, duplicates, stall)| Disturbance {
             seed: Some(seed),
             troubles: [failures, crashes].concat(),
             losses,
             duplicates,
+            stall,
         },
     )
 }
@@ -105,7 +106,7 @@ impl Scenario {
         plan
     }
 
-    fn branch(&self) -> &'static str {
+    pub fn branch(&self) -> &'static str {
         if self.delivers { "develop" } else { "feature" }
     }
 

@@ -25,6 +25,8 @@ pub struct Disturbance {
     pub losses: u32,
     /// So many of the first hundred deliveries come twice.
     pub duplicates: u32,
+    /// Every fifth invocation stalls again and again, for at most so many steps of others.
+    pub stall: u32,
 }
 
 /// How the builds of a task end.
@@ -36,8 +38,8 @@ pub trait Fates {
 /// How many invocations run at the same time.
 const HANDS: usize = 4;
 
-/// No invocation stalls for longer than so many steps of others; on Lambda its time would be over.
-const LONGEST_STALL: u32 = 24;
+/// Every so many invocations one is slow.
+const SLOW: u32 = 5;
 
 /// sweep's schedule.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -52,6 +54,7 @@ const DISTURBED: u32 = 100;
 struct Hand<'a> {
     future: Pin<Box<dyn Future<Output = ()> + 'a>>,
     stalled: u32,
+    is_slow: bool,
     is_sweep: bool,
 }
 
@@ -69,6 +72,7 @@ pub struct Scheduler<'a> {
     rng: Option<Rng>,
     losses: u32,
     duplicates: u32,
+    stall: u32,
     deliveries: u32,
     hands: Vec<Hand<'a>>,
     ends: BTreeMap<String, Timestamp>,
@@ -88,6 +92,7 @@ impl<'a> Scheduler<'a> {
             rng: disturbance.seed.map(Rng::with_seed),
             losses: disturbance.losses,
             duplicates: disturbance.duplicates,
+            stall: disturbance.stall,
             deliveries: 0,
             hands: Vec::new(),
             ends: BTreeMap::new(),
@@ -109,32 +114,48 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Goes on for so many steps, or until there is nothing to do at once.
+    pub fn go(&mut self, steps: usize) {
+        for _ in 0..steps {
+            if !self.step() {
+                return;
+            }
+        }
+    }
+
     /// Goes on until nothing is left to do; the error says what is left after hours.
     pub fn run(&mut self) -> Result<(), String> {
         let deadline = self.world.clock.now().after(LONGEST);
         while self.world.clock.now() < deadline {
-            let steps = self.steps();
-            if steps.is_empty() {
+            if !self.step() {
                 match self.next_time() {
                     Some(time) => self.world.clock.advance_to(time),
                     None => return Ok(()),
                 }
-            } else {
-                let step = self.choose(steps);
-                self.perform(step);
-                let pause = self.rng.as_mut().map_or(20, |rng| rng.u64(0..100));
-                self.world.clock.advance(Duration::from_millis(pause));
             }
         }
         Err(format!("no rest after hours: {:#?}", self.world.store.heads()))
     }
 
+    /// One step; false when nothing can be done before a later time.
+    fn step(&mut self) -> bool {
+        let steps = self.steps();
+        if steps.is_empty() {
+            return false;
+        }
+        let step = self.choose(steps);
+        self.perform(step);
+        let pause = self.rng.as_mut().map_or(20, |rng| rng.u64(0..100));
+        self.world.clock.advance(Duration::from_millis(pause));
+        true
+    }
+
     fn steps(&mut self) -> Vec<Step> {
-        let stalled = self.hands.iter().position(|hand| hand.stalled > LONGEST_STALL);
-        if let Some(index) = stalled {
+        if let Some(index) = self.hands.iter().position(|hand| hand.stalled > self.stall) {
             return vec![Step::Poll(index)];
         }
-        let mut steps: Vec<_> = (0..self.hands.len()).map(Step::Poll).collect();
+        let mut steps: Vec<_> =
+            (0..self.hands.len()).filter(|index| !self.hands[*index].is_slow).map(Step::Poll).collect();
         if self.hands.len() < HANDS {
             steps.extend(self.world.queue.visible().into_iter().map(Step::Receive));
         }
@@ -146,6 +167,9 @@ impl<'a> Scheduler<'a> {
         }
         if self.next_sweep <= now && !self.hands.iter().any(|hand| hand.is_sweep) {
             steps.push(Step::Sweep);
+        }
+        if steps.is_empty() {
+            steps.extend((0..self.hands.len()).map(Step::Poll));
         }
         steps
     }
@@ -203,7 +227,8 @@ impl<'a> Scheduler<'a> {
     }
 
     fn begin(&mut self, future: Pin<Box<dyn Future<Output = ()> + 'a>>, is_sweep: bool) {
-        self.hands.push(Hand { future, stalled: 0, is_sweep });
+        let is_slow = self.rng.as_mut().is_some_and(|rng| rng.u32(0..SLOW) == 0);
+        self.hands.push(Hand { future, stalled: 0, is_slow, is_sweep });
     }
 
     fn running(&self) -> Vec<FakeBuild> {

@@ -1,0 +1,130 @@
+//! deploy: what is rendered, and who may apply it.
+
+use domain::ports::Environments as _;
+use domain::run::PhaseKind;
+use domain::task::{Output, PinnedImage, Task};
+use slipway_deploy::{Deployment, ManifestFile, Rendered, render};
+use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, delivered_to};
+use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
+
+use crate::{a_run_at, passed, verdict, wake};
+
+const DEPLOYMENT: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: authentication}
+spec:
+  template:
+    spec:
+      containers:
+        - {name: app, image: 'registry.example/vive-sphere/authentication:latest'}
+        - {name: sidecar, image: 'vive-sphere/authentication-helper:1'}
+";
+
+fn pinned() -> PinnedImage {
+    PinnedImage { repository: "registry.example/vive-sphere/authentication".to_owned(), digest: a_digest(7) }
+}
+
+fn rendered(texts: &[&str]) -> Result<Rendered, String> {
+    let file = |text: &&str| ManifestFile { path: "kubernetes/auth.yaml".to_owned(), text: (*text).to_owned() };
+    let files: Vec<_> = texts.iter().map(file).collect();
+    let image = pinned();
+    render(&files, "development", Some(("vive-sphere/authentication", &image)), &a_service("authentication"))
+}
+
+#[test]
+fn objects_get_namespace_label_and_digest_and_nothing_else() {
+    let rendered = rendered(&[DEPLOYMENT]).expect("a good manifest");
+    let object = serde_json::to_string_pretty(&rendered.objects[0]).expect("JSON");
+    insta::assert_snapshot!(object, @r#"
+    {
+      "apiVersion": "apps/v1",
+      "kind": "Deployment",
+      "metadata": {
+        "labels": {
+          "app.kubernetes.io/managed-by": "slipway"
+        },
+        "name": "authentication",
+        "namespace": "development"
+      },
+      "spec": {
+        "template": {
+          "metadata": {
+            "annotations": {
+              "slipway.dev/config-hash": "44136fa355b3678a"
+            }
+          },
+          "spec": {
+            "containers": [
+              {
+                "image": "registry.example/vive-sphere/authentication@sha256:0000000000000000000000000000000000000000000000000000000000000007",
+                "name": "app"
+              },
+              {
+                "image": "vive-sphere/authentication-helper:1",
+                "name": "sidecar"
+              }
+            ]
+          }
+        }
+      }
+    }
+    "#);
+    assert_eq!(rendered.names[0].namespace, "development");
+}
+
+#[test]
+fn a_changed_configuration_changes_the_pods() {
+    let map = |value: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{level: {value}}}\n");
+    let pods = |value| rendered(&[DEPLOYMENT, &map(value)]).expect("good manifests").objects[0].clone();
+    assert_eq!(pods("info"), pods("info"));
+    assert_ne!(pods("info"), pods("debug"));
+}
+
+#[test]
+fn what_may_not_be_applied_is_refused_with_file_and_name() {
+    let refused = |text: &str| rendered(&[text]).expect_err("it is refused");
+    insta::assert_snapshot!(refused("apiVersion: v1\nkind: Namespace\nmetadata: {name: mine}\n"), @"`kubernetes/auth.yaml` holds the cluster-wide Namespace `mine`; Slipway applies namespaced objects only");
+    insta::assert_snapshot!(refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: production}\n"), @"ConfigMap `c` in `kubernetes/auth.yaml` names the namespace `production`, the environment's is `development`; leave `metadata.namespace` out");
+    insta::assert_snapshot!(refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"), @"no container of `authentication` uses the image `vive-sphere/authentication`; name it in the manifest's `image`");
+    insta::assert_snapshot!(refused("kind: ConfigMap\n"), @"an object in `kubernetes/auth.yaml` lacks `apiVersion`, `kind` or `metadata.name`");
+    insta::assert_snapshot!(refused("---\n"), @"the manifests of `authentication` hold no object");
+    assert!(refused("a: [").starts_with("`kubernetes/auth.yaml` is not valid YAML: "));
+}
+
+fn begin() -> (World, Task, Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>) {
+    let world = World::new();
+    let (head, service) = (a_run_at(PhaseKind::Rollout), a_service("service-1"));
+    let published = passed(a_task(&head, "publish/service-1", &service), Output::Image { image: pinned(), log: None });
+    let task = a_task(&head, "deploy/service-1@development", &service);
+    world.store.put(&head, &[published, task.clone()]);
+    world.artifacts.store(&domain::keys::source(&head.id), a_commit(&a_plan(1)));
+    let (store, artifacts, cluster) = (world.store.clone(), world.artifacts.clone(), world.cluster.clone());
+    (world, task, Deployment { store, artifacts, cluster })
+}
+
+#[tokio::test]
+async fn a_release_is_recorded_and_applied() {
+    let (world, task, work) = begin();
+    wake(&world, &task, &work).await;
+    insta::assert_snapshot!(verdict(&world, &task), @"Passed: 2 objects applied in `development`");
+    let objects: Vec<_> = world.cluster.objects().into_keys().map(|name| format!("{}/{}", name.kind, name.name)).collect();
+    assert_eq!(objects, ["Deployment/service-1", "Service/service-1"]);
+}
+
+#[tokio::test]
+async fn who_finds_the_lock_taken_waits_and_who_is_overtaken_ends() {
+    let (world, task, work) = begin();
+    let other = delivered_to(&domain::run::Run::new(&testkit::builders::a_request(2), world.clock.now()), 2);
+    let (repository, environment) = (&other.id.repository, testkit::builders::name("development"));
+    let first = domain::ids::RunId { sha: testkit::builders::a_sha(3), ..other.id.clone() };
+    world.store.lock(repository, &environment, &first, 0).await.expect("memory answers");
+    wake(&world, &task, &work).await;
+    assert!(world.cluster.applies().is_empty(), "another run has the lock");
+
+    world.store.unlock(repository, &environment, &first).await.expect("memory answers");
+    world.store.lock(repository, &environment, &other.id, 2).await.expect("memory answers");
+    world.store.unlock(repository, &environment, &other.id).await.expect("memory answers");
+    wake(&world, &task, &work).await;
+    insta::assert_snapshot!(verdict(&world, &task), @"Superseded: number 2 has been deployed to `development` since; this run is number 1");
+    assert!(world.cluster.applies().is_empty(), "a newer release is there");
+}
