@@ -29,6 +29,11 @@ impl Findings {
         self.0.push(Cause { reason: "FieldValueInvalid", field: field.into(), message });
     }
 
+    fn forbidden(&mut self, field: impl Into<String>, why: &str) {
+        let message = format!("Forbidden: {why}");
+        self.0.push(Cause { reason: "FieldValueForbidden", field: field.into(), message });
+    }
+
     fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &str) {
         let message = format!("Unsupported value: {value}: supported values: {supported}");
         self.0.push(Cause { reason: "FieldValueNotSupported", field: field.into(), message });
@@ -147,12 +152,8 @@ fn workload(object: &Value, before: Option<&Value>, findings: &mut Findings) {
 fn pod(object: &Value, before: Option<&Value>, findings: &mut Findings) {
     pod_spec(&object["spec"], "spec", findings);
     if before.is_some_and(|before| before["spec"] != object["spec"]) {
-        findings.0.push(Cause {
-            reason: "FieldValueForbidden",
-            field: "spec".to_owned(),
-            message: "Forbidden: pod updates may not change fields; this server allows none, a cluster only the image"
-                .to_owned(),
-        });
+        let why = "pod updates may not change fields; this server allows none, a cluster only the image";
+        findings.forbidden("spec", why);
     }
 }
 
@@ -161,6 +162,13 @@ fn pod_spec(spec: &Value, field: &str, findings: &mut Findings) {
         findings.required(format!("{field}.containers"), "");
     }
     let volumes: BTreeSet<&str> = list(spec, "/volumes").iter().map(|volume| text(volume, "/name")).collect();
+    for (index, volume) in list(spec, "/volumes").iter().enumerate() {
+        let known = ["configMap", "secret", "emptyDir"];
+        if !known.iter().any(|kind| volume[*kind].is_object()) {
+            let what = "this local server mounts `configMap`, `secret` and `emptyDir` only";
+            findings.forbidden(format!("{field}.volumes[{index}]"), what);
+        }
+    }
     let mut names = BTreeSet::new();
     for kind in ["initContainers", "containers"] {
         for (index, container) in list(spec, &format!("/{kind}")).iter().enumerate() {
@@ -207,6 +215,12 @@ fn container(container: &Value, field: &str, volumes: &BTreeSet<&str>, findings:
     }
     for name in ["readinessProbe", "livenessProbe", "startupProbe"] {
         let probe = &container[name];
+        if probe["grpc"].is_object() {
+            findings.forbidden(
+                format!("{field}.{name}.grpc"),
+                "this local server probes by `httpGet`, `tcpSocket` and `exec` only",
+            );
+        }
         let handlers = ["httpGet", "tcpSocket", "exec", "grpc"];
         if probe.is_object() && !handlers.iter().any(|handler| probe[handler].is_object()) {
             findings.required(format!("{field}.{name}"), "must specify a handler type");
@@ -255,10 +269,6 @@ fn data(object: &Value, before: Option<&Value>, findings: &mut Findings) {
         findings.invalid("type", &object["type"], "field is immutable");
     }
     if before["immutable"] == true && (before["data"] != object["data"] || object["immutable"] != true) {
-        findings.0.push(Cause {
-            reason: "FieldValueForbidden",
-            field: "data".to_owned(),
-            message: "Forbidden: field is immutable when `immutable` is set".to_owned(),
-        });
+        findings.forbidden("data", "field is immutable when `immutable` is set");
     }
 }

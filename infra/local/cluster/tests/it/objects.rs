@@ -216,3 +216,24 @@ async fn tokens_open_what_they_are_for() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_this_server_cannot_do_is_refused_rather_than_ignored() {
+    cluster("refused", async |server: Server| {
+        let pods = "/api/v1/namespaces/refused/pods";
+        let pod = |probe: Value, volume: Value| {
+            json!({
+                "metadata": { "name": "a" },
+                "spec": { "containers": [{ "name": "a", "image": "a", "livenessProbe": probe }], "volumes": [volume] },
+            })
+        };
+        let command = json!({ "exec": { "command": ["true"] } });
+        let folder = json!({ "name": "x", "hostPath": { "path": "/" } });
+        let volume = server.create(pods, &pod(command, folder)).await;
+        assert_eq!((volume.code, &volume.body["details"]["causes"][0]["field"]), (422, &json!("spec.volumes[0]")));
+        let probe = server.create(pods, &pod(json!({ "grpc": { "port": 1 } }), json!({ "name": "x", "emptyDir": {} }))).await;
+        assert_eq!(probe.code, 422, "{}", probe.text);
+        assert!(probe.text.contains("livenessProbe.grpc: Forbidden"), "{}", probe.text);
+    })
+    .await;
+}
