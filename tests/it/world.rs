@@ -143,16 +143,21 @@ impl<'a> World<'a> {
 
     /// Warnings and errors of all functions, for whoever must find out why a story failed.
     pub(crate) async fn complaints(&self) -> String {
-        let mut complaints = String::new();
+        let mut complaints = Vec::new();
         for function in ["webhook", "plan", "test", "build", "publish", "deploy", "verify", "notify", "sweep"]
         {
-            for line in self.log(function).await.unwrap_or_default() {
-                if line.contains("\"WARN\"") || line.contains("\"ERROR\"") || line.contains("errorMessage") {
-                    complaints.push_str(&format!("{function}: {}\n", line.trim_end()));
-                }
-            }
+            let is_one = |line: &String| {
+                ["\"WARN\"", "\"ERROR\"", "errorMessage"].iter().any(|mark| line.contains(mark))
+            };
+            let lines = self.log(function).await.unwrap_or_default();
+            complaints.extend(
+                lines
+                    .iter()
+                    .filter(|line| is_one(line))
+                    .map(|line| format!("{function}: {}", line.trim_end())),
+            );
         }
-        complaints
+        complaints.join("\n")
     }
 
     // ---- GitHub

@@ -78,7 +78,7 @@ fn rules(template: &Template) -> Findings {
         }
     }
     for (policy, properties) in template.of_type("AWS::SQS::QueuePolicy") {
-        let open = |source: &str| !arn_of(source).is_some_and(|rule| template.properties(rule).is_some());
+        let open = |source: &str| arn_of(source).is_none_or(|rule| template.properties(rule).is_none());
         if statements(&properties["PolicyDocument"]).iter().any(|statement| open(&statement.source)) {
             findings.push(format!(
                 "{FILE}: queue policy `{policy}` is open to every rule; limit it by aws:SourceArn"
