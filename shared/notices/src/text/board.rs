@@ -72,7 +72,7 @@ impl<'a> Board<'a> {
 
     /// The table in letters of one width, at most `most` rows.
     pub(super) fn letters(&self, most: usize) -> Vec<String> {
-        let cell = |task: &Option<&Task>| match task {
+        let cell = |task: Option<&Task>| match task {
             Some(task) => match time_taken(task) {
                 Some(time) => format!("{} {}", Mark::of(self.run, task).word(), duration(time)),
                 None => Mark::of(self.run, task).word().to_owned(),
@@ -83,9 +83,9 @@ impl<'a> Board<'a> {
             .chain(self.stages.iter().map(|stage| stage.as_str().to_owned()));
         let mut lines: Vec<Vec<String>> = vec![header.collect()];
         let shown = self.rows.iter().take(most);
-        lines.extend(
-            shown.map(|row| std::iter::once(row.name.clone()).chain(row.cells.iter().map(cell)).collect()),
-        );
+        lines.extend(shown.map(|row| {
+            std::iter::once(row.name.clone()).chain(row.cells.iter().copied().map(cell)).collect()
+        }));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..=self.stages.len()).map(width).collect();
         let mut letters: Vec<String> = lines

@@ -51,7 +51,8 @@ fn roll_up(run: &Run, tasks: &[Task]) -> Check {
     if !board.is_empty() {
         let _ = write!(summary, "\n{board}");
     }
-    let notes: String = run.notes.iter().map(|note| format!("- {}\n", sentence(note))).collect();
+    let notes: Vec<String> = run.notes.iter().map(|note| format!("- {}\n", sentence(note))).collect();
+    let notes = notes.concat();
     let text = if notes.is_empty() { notes } else { format!("What was decided, and why:\n\n{notes}") };
     Check {
         name: ROLL_UP.to_owned(),
@@ -159,7 +160,8 @@ fn trouble_lines(run: &Run, tasks: &[Task]) -> String {
             let mark = Mark::of(run, task);
             format!("- {} {}: {}\n", mark.sign(), code(&task_name(&task.id)), reasons.join("; "))
         })
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn commit_line(run: &Run) -> String {

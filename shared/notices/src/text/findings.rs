@@ -41,7 +41,7 @@ pub(super) fn log(task: &Task) -> String {
         text.push_str(&block(tail));
     }
     if let Some(link) = address.and_then(|address| link("The whole log", address)) {
-        let _ = write!(text, "\n{link}\n");
+        let _ = writeln!(text, "\n{link}");
     }
     text
 }
@@ -73,7 +73,8 @@ pub(super) fn output(task: &Task) -> Option<&Output> {
 /// What was seen, as a list; lines of a log among it in a block.
 fn evidence(lines: &[String]) -> String {
     let (log, seen): (Vec<&String>, Vec<&String>) = lines.iter().partition(|line| line.starts_with(LOG_LINE));
-    let mut text: String = seen.iter().map(|line| format!("- {}\n", sentence(line))).collect();
+    let seen: Vec<String> = seen.iter().map(|line| format!("- {}\n", sentence(line))).collect();
+    let mut text = seen.concat();
     if !log.is_empty() {
         let log: Vec<String> = log.iter().map(|line| line.trim_start_matches(LOG_LINE).to_owned()).collect();
         let _ = write!(text, "\n{}", block(&log));
@@ -107,10 +108,8 @@ fn report_summary(report: &TestReport) -> String {
         text.extend(rows.into_iter().map(|(what, result)| format!("| {what} | {result} |\n")));
     }
     if report.annotations_omitted > 0 {
-        text.push_str(&format!(
-            "\n{} more findings are not shown as annotations.\n",
-            report.annotations_omitted
-        ));
+        let omitted = report.annotations_omitted;
+        let _ = writeln!(text, "\n{omitted} more findings are not shown as annotations.");
     }
     text
 }

@@ -39,7 +39,7 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
         headline(run, tasks)
     );
     if let Some(hint) = hint(run, tasks) {
-        let _ = write!(body, "{}\n", plain(&hint, 2000));
+        let _ = writeln!(body, "{}", plain(&hint, 2000));
     }
     if let RunOutcome::Invalid(problems) = outcome {
         body.push('\n');
@@ -56,7 +56,7 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
         let _ = write!(body, "\n{}:\n", task_name(&task.id));
         body.extend(findings::reasons(task).iter().map(|reason| format!("- {}\n", plain(reason, 2000))));
         if let Some(address) = findings::log_address(task) {
-            let _ = write!(body, "Log: {}\n", plain(address, 2000));
+            let _ = writeln!(body, "Log: {}", plain(address, 2000));
         }
     }
     // A line break in a subject would begin another header.

@@ -48,7 +48,7 @@ pub fn slack(run: &Run, tasks: &[Task]) -> SlackThread {
     }
     head.push_str(&troubles(run, tasks));
     if let Some(hint) = hint(run, tasks) {
-        let _ = write!(head, "{}\n", escaped(&hint));
+        let _ = writeln!(head, "{}", escaped(&hint));
     }
     let end = run.is_finished().then(|| format!("{} {}", sign(run, tasks), escaped(&headline(run, tasks))));
     SlackThread { head: head.trim_end().to_owned(), end }

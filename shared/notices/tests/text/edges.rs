@@ -112,7 +112,7 @@ fn hostile_values_stay_values() {
 
     **Fix what is red and push again. Nothing was built or delivered.**
 
-    - ❌ `test authentication`: test `a`b @​team &lt;\!here&gt; |' failed; line coverage is 71.2 %, at least 80 % are demanded
+    - ❌ `test authentication`: test `a`b @·team &lt;\!here&gt; |' failed; line coverage is 71.2 %, at least 80 % are demanded
 
     | service | test |
     | --- | --- |
@@ -121,10 +121,10 @@ fn hostile_values_stay_values() {
     --
     What was decided, and why:
 
-    - because of &lt;script&gt; and @​everyone and \[x\](y)
+    - because of &lt;script&gt; and @·everyone and \[x\](y)
 
     [slipway / test authentication] Failure: Test ab @team <!here> | failed (41 s)
-    - test `a`b @​team &lt;\!here&gt; |' failed
+    - test `a`b @·team &lt;\!here&gt; |' failed
     - line coverage is 71.2 %, at least 80 % are demanded
 
     | what | result |

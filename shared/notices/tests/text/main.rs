@@ -5,26 +5,20 @@ mod story;
 mod usual;
 
 use domain::ports::Check;
+use domain::report::Annotation;
 
-/// Every check as one text.
+/// Every check as one text; the invisible character that breaks mentions shows as `·`.
 fn shown(checks: &[Check]) -> String {
-    let shown = checks.iter().map(|check| {
-        let annotations: String = check
-            .annotations
-            .iter()
-            .map(|note| {
-                format!("@ {}:{} {:?} {}: {}\n", note.path, note.line, note.level, note.title, note.message)
-            })
-            .collect();
-        let text =
-            if check.text.is_empty() { String::new() } else { format!("--\n{}\n", check.text.trim_end()) };
-        format!(
-            "[{}] {:?}: {}\n{}\n{text}{annotations}",
-            check.name,
-            check.state,
-            check.title,
-            check.summary.trim_end()
-        )
-    });
-    shown.collect::<Vec<_>>().join("\n")
+    checks.iter().map(one).collect::<Vec<_>>().join("\n").replace('\u{200b}', "·")
+}
+
+fn one(check: &Check) -> String {
+    let annotations: Vec<String> = check.annotations.iter().map(line).collect();
+    let text = if check.text.is_empty() { String::new() } else { format!("--\n{}\n", check.text.trim_end()) };
+    let head = format!("[{}] {:?}: {}", check.name, check.state, check.title);
+    format!("{head}\n{}\n{text}{}", check.summary.trim_end(), annotations.concat())
+}
+
+fn line(note: &Annotation) -> String {
+    format!("@ {}:{} {:?} {}: {}\n", note.path, note.line, note.level, note.title, note.message)
 }
