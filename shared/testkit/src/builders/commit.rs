@@ -19,7 +19,8 @@ pub fn a_commit(plan: &Plan) -> Vec<u8> {
     if plan.integration.is_some() {
         files.push(("integration_tests/test_all.py".to_owned(), String::new()));
     }
-    let files: Vec<_> = files.iter().map(|(path, text)| (format!("repository-abc/{path}"), text.as_bytes())).collect();
+    let files: Vec<_> =
+        files.iter().map(|(path, text)| (format!("repository-abc/{path}"), text.as_bytes())).collect();
     a_zip(&files)
 }
 
@@ -51,7 +52,9 @@ fn pipeline_file(plan: &Plan) -> String {
 fn manifest(service: &ServiceSpec) -> String {
     let label = service.name.dns_label();
     let Some(image) = &service.image else {
-        return format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {label}}}\ndata: {{key: value}}\n");
+        return format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {label}}}\ndata: {{key: value}}\n"
+        );
     };
     format!(
         "apiVersion: apps/v1

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use domain::ids::{Digest, Sha};
 use domain::message::PlanRequest;
 use domain::run::{Delivery, Run};
-use domain::spec::{ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec, TestSpec};
+use domain::spec::{
+    ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec, TestSpec,
+};
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
 

@@ -53,33 +53,40 @@ impl Artifacts for MemoryArtifacts {
     }
 
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Answer<()> {
-        self.wire.call("artifacts.put", || {
-            self.store(key, bytes);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("artifacts.put", || {
+                self.store(key, bytes);
+                Ok(())
+            })
+            .await
     }
 
     async fn put_file(&self, key: &str, file: &Path) -> Answer<()> {
-        self.wire.call("artifacts.put_file", || {
-            let bytes = std::fs::read(file).map_err(|error| Fault::retry("the file cannot be read", error))?;
-            self.store(key, bytes);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("artifacts.put_file", || {
+                let bytes =
+                    std::fs::read(file).map_err(|error| Fault::retry("the file cannot be read", error))?;
+                self.store(key, bytes);
+                Ok(())
+            })
+            .await
     }
 
     async fn get_file(&self, key: &str, file: &Path, most: u64) -> Answer<bool> {
-        self.wire.call("artifacts.get_file", || {
-            let Some(bytes) = self.read(key, most)? else { return Ok(false) };
-            std::fs::write(file, bytes).map_err(|error| Fault::retry("the file cannot be written", error))?;
-            Ok(true)
-        })
-        .await
+        self.wire
+            .call("artifacts.get_file", || {
+                let Some(bytes) = self.read(key, most)? else { return Ok(false) };
+                std::fs::write(file, bytes)
+                    .map_err(|error| Fault::retry("the file cannot be written", error))?;
+                Ok(true)
+            })
+            .await
     }
 
     async fn exists(&self, key: &str) -> Answer<bool> {
-        self.wire.call("artifacts.exists", || Ok(self.objects.with(|objects| objects.contains_key(key)))).await
+        self.wire
+            .call("artifacts.exists", || Ok(self.objects.with(|objects| objects.contains_key(key))))
+            .await
     }
 
     fn place(&self, key: &str) -> String {

@@ -108,7 +108,8 @@ impl MemoryBuilds {
                 }
                 return Ok(BuildStart::Started(known.id.clone()));
             }
-            let running = state.builds.iter().filter(|build| build.status.state == BuildState::InProgress).count();
+            let running =
+                state.builds.iter().filter(|build| build.status.state == BuildState::InProgress).count();
             if running >= state.most_at_once {
                 return Ok(BuildStart::Busy);
             }
@@ -144,17 +145,19 @@ impl Builds for MemoryBuilds {
     }
 
     async fn status(&self, id: &str) -> Answer<Option<BuildStatus>> {
-        self.wire.call("builds.status", || {
-            Ok(self.all().into_iter().find(|build| build.id == id).map(|build| build.status))
-        })
-        .await
+        self.wire
+            .call("builds.status", || {
+                Ok(self.all().into_iter().find(|build| build.id == id).map(|build| build.status))
+            })
+            .await
     }
 
     async fn stop(&self, id: &str) -> Answer<()> {
-        self.wire.call("builds.stop", || {
-            self.end(id, BuildState::Stopped, None);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("builds.stop", || {
+                self.end(id, BuildState::Stopped, None);
+                Ok(())
+            })
+            .await
     }
 }

@@ -41,34 +41,37 @@ impl MemoryChat {
 
 impl Chat for MemoryChat {
     async fn post(&self, channel: &str, thread: Option<&str>, text: &str) -> Answer<String> {
-        self.wire.call("chat.post", || {
-            Ok(self.messages.with(|messages| {
-                let timestamp = format!("{}.0", messages.len() + 1);
-                messages.push(SlackMessage {
-                    timestamp: timestamp.clone(),
-                    channel: channel.to_owned(),
-                    thread: thread.map(str::to_owned),
-                    text: text.to_owned(),
-                    edits: 0,
-                });
-                timestamp
-            }))
-        })
-        .await
+        self.wire
+            .call("chat.post", || {
+                Ok(self.messages.with(|messages| {
+                    let timestamp = format!("{}.0", messages.len() + 1);
+                    messages.push(SlackMessage {
+                        timestamp: timestamp.clone(),
+                        channel: channel.to_owned(),
+                        thread: thread.map(str::to_owned),
+                        text: text.to_owned(),
+                        edits: 0,
+                    });
+                    timestamp
+                }))
+            })
+            .await
     }
 
     async fn update(&self, channel: &str, timestamp: &str, text: &str) -> Answer<()> {
-        self.wire.call("chat.update", || {
-            self.messages.with(|messages| {
-                let wanted =
-                    |message: &&mut SlackMessage| message.channel == channel && message.timestamp == timestamp;
-                let message = messages.iter_mut().find(wanted);
-                let message = message.ok_or_else(|| Fault::reject("message_not_found"))?;
-                (message.text, message.edits) = (text.to_owned(), message.edits + 1);
-                Ok(())
+        self.wire
+            .call("chat.update", || {
+                self.messages.with(|messages| {
+                    let wanted = |message: &&mut SlackMessage| {
+                        message.channel == channel && message.timestamp == timestamp
+                    };
+                    let message = messages.iter_mut().find(wanted);
+                    let message = message.ok_or_else(|| Fault::reject("message_not_found"))?;
+                    (message.text, message.edits) = (text.to_owned(), message.edits + 1);
+                    Ok(())
+                })
             })
-        })
-        .await
+            .await
     }
 }
 
@@ -93,10 +96,11 @@ impl MemoryPost {
 
 impl Post for MemoryPost {
     async fn send(&self, mail: &Mail) -> Answer<()> {
-        self.wire.call("post.send", || {
-            self.mails.with(|mails| mails.push(mail.clone()));
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("post.send", || {
+                self.mails.with(|mails| mails.push(mail.clone()));
+                Ok(())
+            })
+            .await
     }
 }

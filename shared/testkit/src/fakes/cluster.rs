@@ -90,7 +90,8 @@ impl State {
 
     /// The refusal, if any.
     fn apply(&mut self, object: &Value, now: Timestamp) -> Option<String> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let name = ObjectName {
             api_version: text("/apiVersion"),
             kind: text("/kind"),
@@ -111,7 +112,8 @@ impl State {
 
     fn is_ready(&self, name: &str, now: Timestamp) -> bool {
         let Fate::Healthy { after } = self.fate(name) else { return false };
-        let since = self.objects.iter().filter(|(known, _)| known.name == name).map(|(_, (_, since))| *since).max();
+        let since =
+            self.objects.iter().filter(|(known, _)| known.name == name).map(|(_, (_, since))| *since).max();
         since.is_some_and(|since| since.after(after) <= now)
     }
 }
@@ -143,11 +145,12 @@ impl Cluster for MemoryCluster {
 
     async fn probe(&self, _namespace: &str, service: &str, _port: u16, _path: &str) -> Answer<ProbeAnswer> {
         let now = self.clock.now();
-        self.wire.call("cluster.probe", || {
-            let ready = self.state.with(|state| state.is_ready(service, now));
-            let (status, body) = if ready { (200, "ok") } else { (503, "the database does not answer") };
-            Ok(ProbeAnswer { status, body: body.to_owned() })
-        })
-        .await
+        self.wire
+            .call("cluster.probe", || {
+                let ready = self.state.with(|state| state.is_ready(service, now));
+                let (status, body) = if ready { (200, "ok") } else { (503, "the database does not answer") };
+                Ok(ProbeAnswer { status, body: body.to_owned() })
+            })
+            .await
     }
 }

@@ -9,9 +9,15 @@ const CURRENT: &str = "current";
 const VERIFIED: &str = "verified";
 
 impl Environments for MemoryStore {
-    async fn fence(&self, repository: &RepositoryName, environment: &EnvironmentName) -> Answer<Option<Fence>> {
+    async fn fence(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+    ) -> Answer<Option<Fence>> {
         let place = place(repository, environment);
-        self.wire.call("store.fence", || Ok(self.tables.with(|tables| tables.fences.get(&place).cloned()))).await
+        self.wire
+            .call("store.fence", || Ok(self.tables.with(|tables| tables.fences.get(&place).cloned())))
+            .await
     }
 
     async fn draw(
@@ -51,15 +57,17 @@ impl Environments for MemoryStore {
     ) -> Answer<()> {
         let place = place(repository, environment);
         let free = |tables: &mut Tables| {
-            if let Some(lock) = tables.locks.get_mut(&place).filter(|lock| lock.holder.as_ref() == Some(run)) {
+            if let Some(lock) = tables.locks.get_mut(&place).filter(|lock| lock.holder.as_ref() == Some(run))
+            {
                 lock.holder = None;
             }
         };
-        self.wire.call("store.unlock", || {
-            self.tables.with(free);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("store.unlock", || {
+                self.tables.with(free);
+                Ok(())
+            })
+            .await
     }
 
     async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
@@ -99,11 +107,12 @@ impl MemoryStore {
                 tables.releases.insert(key, release.clone());
             }
         };
-        self.wire.call(call, || {
-            self.tables.with(write);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call(call, || {
+                self.tables.with(write);
+                Ok(())
+            })
+            .await
     }
 }
 

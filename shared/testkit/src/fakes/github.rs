@@ -96,15 +96,16 @@ impl Source for MemoryGitHub {
         file: &Path,
         most: u64,
     ) -> Answer<()> {
-        self.wire.call("source.download", || {
-            let zip = self.state.with(|state| state.commits.get(sha).map(|commit| commit.zip.clone()));
-            let zip = zip.ok_or_else(|| Fault::reject(format!("GitHub knows no commit `{sha}`")))?;
-            if zip.len() as u64 > most {
-                return Err(Fault::reject("the source is too large"));
-            }
-            std::fs::write(file, zip).map_err(|error| Fault::retry("the file cannot be written", error))
-        })
-        .await
+        self.wire
+            .call("source.download", || {
+                let zip = self.state.with(|state| state.commits.get(sha).map(|commit| commit.zip.clone()));
+                let zip = zip.ok_or_else(|| Fault::reject(format!("GitHub knows no commit `{sha}`")))?;
+                if zip.len() as u64 > most {
+                    return Err(Fault::reject("the source is too large"));
+                }
+                std::fs::write(file, zip).map_err(|error| Fault::retry("the file cannot be written", error))
+            })
+            .await
     }
 
     async fn compare(
@@ -114,13 +115,15 @@ impl Source for MemoryGitHub {
         base: &Sha,
         head: &Sha,
     ) -> Answer<Comparison> {
-        let compare = |state: &mut State| {
-            match (base == head, state.contains(head, base), state.contains(base, head)) {
-                (true, _, _) => Comparison::Identical,
-                (_, true, _) => Comparison::Ahead,
-                (_, _, true) => Comparison::Behind,
-                _ => Comparison::Diverged,
-            }
+        let compare = |state: &mut State| match (
+            base == head,
+            state.contains(head, base),
+            state.contains(base, head),
+        ) {
+            (true, _, _) => Comparison::Identical,
+            (_, true, _) => Comparison::Ahead,
+            (_, _, true) => Comparison::Behind,
+            _ => Comparison::Diverged,
         };
         self.wire.call("source.compare", || Ok(self.state.with(compare))).await
     }
@@ -131,10 +134,9 @@ impl Source for MemoryGitHub {
         _installation: u64,
         branch: &str,
     ) -> Answer<Option<Sha>> {
-        self.wire.call("source.branch_tip", || {
-            Ok(self.state.with(|state| state.branches.get(branch).cloned()))
-        })
-        .await
+        self.wire
+            .call("source.branch_tip", || Ok(self.state.with(|state| state.branches.get(branch).cloned())))
+            .await
     }
 }
 

@@ -38,7 +38,8 @@ impl MemoryImages {
 
     /// Deletes every image of a repository, as a lifecycle rule or a person does.
     pub fn delete_all(&self, repository: &str) {
-        self.repositories.with(|repositories| repositories.insert(repository.to_owned(), Repository::default()));
+        self.repositories
+            .with(|repositories| repositories.insert(repository.to_owned(), Repository::default()));
     }
 
     /// The tags of a repository.
@@ -50,13 +51,14 @@ impl MemoryImages {
 
 impl Images for MemoryImages {
     async fn ensure_repository(&self, name: &str) -> Answer<String> {
-        self.wire.call("images.ensure_repository", || {
-            self.repositories.with(|repositories| {
-                repositories.entry(name.to_owned()).or_default();
-            });
-            Ok(format!("registry.example/{name}"))
-        })
-        .await
+        self.wire
+            .call("images.ensure_repository", || {
+                self.repositories.with(|repositories| {
+                    repositories.entry(name.to_owned()).or_default();
+                });
+                Ok(format!("registry.example/{name}"))
+            })
+            .await
     }
 
     async fn digest(&self, repository: &str, tag: &str) -> Answer<Option<Digest>> {
@@ -64,28 +66,33 @@ impl Images for MemoryImages {
     }
 
     async fn holds(&self, repository: &str, digest: &Digest) -> Answer<bool> {
-        self.wire.call("images.holds", || {
-            let holds = |known: &Repository| known.digests.contains(digest);
-            Ok(self.repositories.with(|repositories| repositories.get(repository).is_some_and(holds)))
-        })
-        .await
+        self.wire
+            .call("images.holds", || {
+                let holds = |known: &Repository| known.digests.contains(digest);
+                Ok(self.repositories.with(|repositories| repositories.get(repository).is_some_and(holds)))
+            })
+            .await
     }
 
     async fn tag(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
         let missing = || Fault::reject(format!("the registry does not hold `{repository}@{digest}`"));
-        self.wire.call("images.tag", || {
-            self.repositories.with(|repositories| {
-                let known = repositories.get_mut(repository).filter(|known| known.digests.contains(digest));
-                let known = known.ok_or_else(missing)?;
-                match known.tags.get(tag) {
-                    Some(other) if other != digest => Err(Fault::reject(format!("the tag names {other}"))),
-                    _ => {
-                        known.tags.insert(tag.to_owned(), digest.clone());
-                        Ok(())
+        self.wire
+            .call("images.tag", || {
+                self.repositories.with(|repositories| {
+                    let known =
+                        repositories.get_mut(repository).filter(|known| known.digests.contains(digest));
+                    let known = known.ok_or_else(missing)?;
+                    match known.tags.get(tag) {
+                        Some(other) if other != digest => {
+                            Err(Fault::reject(format!("the tag names {other}")))
+                        }
+                        _ => {
+                            known.tags.insert(tag.to_owned(), digest.clone());
+                            Ok(())
+                        }
                     }
-                }
+                })
             })
-        })
-        .await
+            .await
     }
 }

@@ -83,7 +83,12 @@ impl MemoryQueue {
     pub fn visible(&self) -> Vec<u64> {
         let now = self.clock.now();
         self.state.with(|state| {
-            state.messages.iter().filter(|(_, message)| message.visible <= now).map(|(number, _)| *number).collect()
+            state
+                .messages
+                .iter()
+                .filter(|(_, message)| message.visible <= now)
+                .map(|(number, _)| *number)
+                .collect()
         })
     }
 
@@ -130,7 +135,12 @@ impl MemoryQueue {
     /// The bodies that wait on a queue, visible or not.
     pub fn waiting(&self, queue: QueueName) -> Vec<String> {
         self.state.with(|state| {
-            state.messages.values().filter(|message| message.queue == queue).map(|message| message.body.clone()).collect()
+            state
+                .messages
+                .values()
+                .filter(|message| message.queue == queue)
+                .map(|message| message.body.clone())
+                .collect()
         })
     }
 
@@ -166,11 +176,12 @@ impl Queue for MemoryQueue {
                     state.push(message.queue(), body, self.clock.now().after(*delay));
                 }
             };
-            self.wire.call("queue.send", || {
-                self.state.with(push);
-                Ok(())
-            })
-            .await?;
+            self.wire
+                .call("queue.send", || {
+                    self.state.with(push);
+                    Ok(())
+                })
+                .await?;
         }
         Ok(())
     }
@@ -185,10 +196,11 @@ impl Redelivery for MemoryQueue {
                 message.visible = visible;
             }
         };
-        self.wire.call("queue.delay", || {
-            self.state.with(change);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("queue.delay", || {
+                self.state.with(change);
+                Ok(())
+            })
+            .await
     }
 }

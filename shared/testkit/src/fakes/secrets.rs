@@ -28,10 +28,11 @@ impl MemorySecrets {
 
 impl Secrets for MemorySecrets {
     async fn secret(&self, id: &str) -> Answer<Secret> {
-        self.wire.call("secrets.secret", || {
-            let found = self.secrets.with(|secrets| secrets.get(id).map(Secret::new));
-            found.ok_or_else(|| Fault::reject(format!("there is no secret `{id}`")))
-        })
-        .await
+        self.wire
+            .call("secrets.secret", || {
+                let found = self.secrets.with(|secrets| secrets.get(id).map(Secret::new));
+                found.ok_or_else(|| Fault::reject(format!("there is no secret `{id}`")))
+            })
+            .await
     }
 }

@@ -58,7 +58,9 @@ impl MemoryStore {
 
     /// Every task of a run, past the wire.
     pub fn tasks_of(&self, run: &RunId) -> Vec<Task> {
-        self.tables.with(|tables| tables.tasks.get(run).map(|tasks| tasks.values().cloned().collect()).unwrap_or_default())
+        self.tables.with(|tables| {
+            tables.tasks.get(run).map(|tasks| tasks.values().cloned().collect()).unwrap_or_default()
+        })
     }
 
     /// What a test wants to be there, past the wire and every condition.
@@ -124,7 +126,11 @@ impl Runs for MemoryStore {
     async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {
         let wanted = |task: &&Task| stage.is_none_or(|stage| task.id.stage == stage);
         let read = |tables: &mut Tables| {
-            tables.tasks.get(run).map(|tasks| tasks.values().filter(wanted).cloned().collect()).unwrap_or_default()
+            tables
+                .tasks
+                .get(run)
+                .map(|tasks| tasks.values().filter(wanted).cloned().collect())
+                .unwrap_or_default()
         };
         self.wire.call("store.tasks", || Ok(self.tables.with(read))).await
     }
@@ -136,11 +142,12 @@ impl Runs for MemoryStore {
                 of_run.entry(task.id.clone()).or_insert_with(|| task.clone());
             }
         };
-        self.wire.call("store.create_tasks", || {
-            self.tables.with(write);
-            Ok(())
-        })
-        .await
+        self.wire
+            .call("store.create_tasks", || {
+                self.tables.with(write);
+                Ok(())
+            })
+            .await
     }
 
     async fn write_task(&self, task: &Task) -> Answer<Written> {

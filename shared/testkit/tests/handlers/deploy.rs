@@ -25,7 +25,8 @@ fn pinned() -> PinnedImage {
 }
 
 fn rendered(texts: &[&str]) -> Result<Rendered, String> {
-    let file = |text: &&str| ManifestFile { path: "kubernetes/auth.yaml".to_owned(), text: (*text).to_owned() };
+    let file =
+        |text: &&str| ManifestFile { path: "kubernetes/auth.yaml".to_owned(), text: (*text).to_owned() };
     let files: Vec<_> = texts.iter().map(file).collect();
     let image = pinned();
     render(&files, "development", Some(("vive-sphere/authentication", &image)), &a_service("authentication"))
@@ -74,7 +75,9 @@ fn objects_get_namespace_label_and_digest_and_nothing_else() {
 
 #[test]
 fn a_changed_configuration_changes_the_pods() {
-    let map = |value: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{level: {value}}}\n");
+    let map = |value: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{level: {value}}}\n")
+    };
     let pods = |value| rendered(&[DEPLOYMENT, &map(value)]).expect("good manifests").objects[0].clone();
     assert_eq!(pods("info"), pods("info"));
     assert_ne!(pods("info"), pods("debug"));
@@ -94,7 +97,8 @@ fn what_may_not_be_applied_is_refused_with_file_and_name() {
 fn begin() -> (World, Task, Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>) {
     let world = World::new();
     let (head, service) = (a_run_at(PhaseKind::Rollout), a_service("service-1"));
-    let published = passed(a_task(&head, "publish/service-1", &service), Output::Image { image: pinned(), log: None });
+    let published =
+        passed(a_task(&head, "publish/service-1", &service), Output::Image { image: pinned(), log: None });
     let task = a_task(&head, "deploy/service-1@development", &service);
     world.store.put(&head, &[published, task.clone()]);
     world.artifacts.store(&domain::keys::source(&head.id), a_commit(&a_plan(1)));
@@ -107,7 +111,8 @@ async fn a_release_is_recorded_and_applied() {
     let (world, task, work) = begin();
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Passed: 2 objects applied in `development`");
-    let objects: Vec<_> = world.cluster.objects().into_keys().map(|name| format!("{}/{}", name.kind, name.name)).collect();
+    let objects: Vec<_> =
+        world.cluster.objects().into_keys().map(|name| format!("{}/{}", name.kind, name.name)).collect();
     assert_eq!(objects, ["Deployment/service-1", "Service/service-1"]);
 }
 

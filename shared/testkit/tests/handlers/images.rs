@@ -17,7 +17,8 @@ async fn an_image_that_is_there_is_not_built_again() {
     let task = a_task(&head, "build/authentication", &service);
     world.store.put(&head, std::slice::from_ref(&task));
     world.images.push("vive-sphere/authentication", head.id.sha.as_str(), &a_digest(7));
-    let (builds, artifacts, images) = (world.image_builds.clone(), world.artifacts.clone(), world.images.clone());
+    let (builds, artifacts, images) =
+        (world.image_builds.clone(), world.artifacts.clone(), world.images.clone());
     wake(&world, &task, &ImageBuilds { builds, artifacts, images }).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Passed: the registry held it already: `sha256:0000000000000000000000000000000000000000000000000000000000000007`");
     assert!(world.image_builds.all().is_empty());
@@ -29,10 +30,15 @@ async fn a_red_image_build_says_why() {
     let head = a_run_at(PhaseKind::Image);
     let task = a_task(&head, "build/authentication", &a_service("authentication"));
     world.store.put(&head, std::slice::from_ref(&task));
-    let (builds, artifacts, images) = (world.image_builds.clone(), world.artifacts.clone(), world.images.clone());
+    let (builds, artifacts, images) =
+        (world.image_builds.clone(), world.artifacts.clone(), world.images.clone());
     let work = ImageBuilds { builds, artifacts, images };
     wake(&world, &task, &work).await;
-    world.image_builds.end(&world.image_builds.running()[0].id, BuildState::Failed, Some("BUILD: exit status 1"));
+    world.image_builds.end(
+        &world.image_builds.running()[0].id,
+        BuildState::Failed,
+        Some("BUILD: exit status 1"),
+    );
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Failed: the image was not built: BUILD: exit status 1");
 }
@@ -41,7 +47,8 @@ async fn a_red_image_build_says_why() {
 async fn an_image_that_is_gone_is_not_published() {
     let world = World::new();
     let (head, service) = (a_run_at(PhaseKind::Image), a_service("authentication"));
-    let image = PinnedImage { repository: "registry.example/vive-sphere/authentication".into(), digest: a_digest(7) };
+    let image =
+        PinnedImage { repository: "registry.example/vive-sphere/authentication".into(), digest: a_digest(7) };
     let built = passed(a_task(&head, "build/authentication", &service), Output::Image { image, log: None });
     let task = a_task(&head, "publish/authentication", &service);
     world.store.put(&head, &[built, task.clone()]);

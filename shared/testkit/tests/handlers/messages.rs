@@ -14,7 +14,11 @@ use crate::a_run_at;
 async fn handle(world: &World, bodies: &[&str]) -> String {
     let record = |(number, body): (usize, &&str)| {
         world.queue.put(QueueName::Stage(Stage::Test), body, std::time::Duration::ZERO);
-        Record { message_id: format!("m{number}"), receipt_handle: number.to_string(), body: (*body).to_owned() }
+        Record {
+            message_id: format!("m{number}"),
+            receipt_handle: number.to_string(),
+            body: (*body).to_owned(),
+        }
     };
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
     let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };

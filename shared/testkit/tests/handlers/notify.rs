@@ -19,7 +19,8 @@ async fn notify(world: &World, head: &Run) -> Disposition {
 
 fn begin() -> (World, Run) {
     let world = World::new();
-    let notifications = Notifications { slack: Some("#deploys".into()), email: vec!["team@vivesphere.example".into()] };
+    let notifications =
+        Notifications { slack: Some("#deploys".into()), email: vec!["team@vivesphere.example".into()] };
     let head = Run { notifications, ..a_run_at(PhaseKind::Test) };
     world.store.put(&head, &[a_task(&head, "test/authentication", &a_service("authentication"))]);
     (world, head)

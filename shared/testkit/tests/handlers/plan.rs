@@ -1,7 +1,7 @@
 //! plan.
 
-use domain::message::{Message, PlanRequest, QueueName};
 use domain::ids::Stage;
+use domain::message::{Message, PlanRequest, QueueName};
 use domain::ports::{Deliveries as _, Delivery, DeliveryState};
 use domain::run::{Run, RunOutcome, RunState};
 use lambda::Disposition;
@@ -109,10 +109,16 @@ async fn a_plan_that_failed_anywhere_ends_the_same_on_redelivery() {
             let world = World::new();
             world.github.push("develop", &a_sha(1), a_commit(&a_plan(2)));
             world.wire.trouble_at(number, trouble);
-            assert!(matches!(plan(&world, &a_request(1)).await, Disposition::GiveBack { .. }), "call {number}");
+            assert!(
+                matches!(plan(&world, &a_request(1)).await, Disposition::GiveBack { .. }),
+                "call {number}"
+            );
             assert_eq!(plan(&world, &a_request(1)).await, Disposition::Acknowledge, "call {number}");
             let (head, expected) = (head(&world, &a_request(1)), head(&good, &a_request(1)));
-            assert_eq!((head.state, head.phases, head.delivery), (expected.state, expected.phases, expected.delivery));
+            assert_eq!(
+                (head.state, head.phases, head.delivery),
+                (expected.state, expected.phases, expected.delivery)
+            );
             assert_eq!(world.store.tasks_of(&head.id), good.store.tasks_of(&expected.id));
             assert!(world.queue.waiting(QueueName::Stage(Stage::Test)).len() >= 4, "every test is woken");
         }

@@ -55,7 +55,8 @@ async fn bad_health_is_borne_for_a_minute_only() {
     world.clock.advance(Duration::from_secs(61));
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Failed: `authentication` is rolled out but not healthy: GET /api/v1/authentication/health on service authentication:8000 answered 503");
-    let verified = world.store.releases(&task.run.repository, &name("development"), &name("authentication")).await;
+    let verified =
+        world.store.releases(&task.run.repository, &name("development"), &name("authentication")).await;
     assert_eq!(verified.expect("memory answers").1, None);
 }
 

@@ -1,10 +1,9 @@
 //! One run under every disturbance.
 
-use proptest::prelude::*;
 use crate::scenario::{Scenario, disturbances, ending, scenarios};
 use crate::scheduler::Disturbance;
 use crate::tidy::{config, tidy};
-
+use proptest::prelude::*;
 
 proptest! {
     #![proptest_config(config(48))]

@@ -17,8 +17,8 @@ use slipway_test::Tests;
 use slipway_verify::Verification;
 use slipway_webhook::{Request, Webhook};
 use testkit::fakes::{
-    MemoryArtifacts, MemoryBuilds, MemoryChat, MemoryCluster, MemoryGitHub, MemoryImages, MemoryPost, MemoryQueue,
-    MemorySecrets, MemoryStore, Received, WEBHOOK_SECRET, World,
+    MemoryArtifacts, MemoryBuilds, MemoryChat, MemoryCluster, MemoryGitHub, MemoryImages, MemoryPost,
+    MemoryQueue, MemorySecrets, MemoryStore, Received, WEBHOOK_SECRET, World,
 };
 
 /// All nine.
@@ -37,8 +37,20 @@ pub struct Functions {
 
 impl Functions {
     pub fn new(world: &World) -> Self {
-        let World { store, queue, artifacts, tests, image_builds, images, github, chat, post, cluster, secrets, .. } =
-            world.clone();
+        let World {
+            store,
+            queue,
+            artifacts,
+            tests,
+            image_builds,
+            images,
+            github,
+            chat,
+            post,
+            cluster,
+            secrets,
+            ..
+        } = world.clone();
         Self {
             world: world.clone(),
             webhook: Webhook {
@@ -83,8 +95,9 @@ impl Functions {
                 each(event, queue, async |record| self.plan.handle(&record.body, self.now()).await).await
             }
             QueueName::Notify => {
-                let handle =
-                    async |record: Record| self.notify.handle(&record.body, &record.message_id, self.now()).await;
+                let handle = async |record: Record| {
+                    self.notify.handle(&record.body, &record.message_id, self.now()).await
+                };
                 each(event, queue, handle).await
             }
             QueueName::Stage(Stage::Test) => self.stage(event, Stage::Test, &self.test).await,

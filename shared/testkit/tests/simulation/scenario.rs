@@ -9,7 +9,9 @@ use domain::run::RunState;
 use domain::spec::Plan;
 use domain::task::{Outcome, State};
 use proptest::prelude::*;
-use testkit::builders::{a_commit, a_component, a_digest, a_plan, a_push, a_service, a_sha, green_result, name, red_result};
+use testkit::builders::{
+    a_commit, a_component, a_digest, a_plan, a_push, a_service, a_sha, green_result, name, red_result,
+};
 use testkit::fakes::{FakeBuild, Fate, Trouble, World};
 
 use crate::functions::Functions;
@@ -91,7 +93,12 @@ impl Scenario {
     /// So many services that all end well.
     pub fn good(services: usize) -> Self {
         let service = Service { is_component: false, fails: Failing::Nothing };
-        Self { services: vec![service; services], checks: Some(false), integration: Some(false), delivers: true }
+        Self {
+            services: vec![service; services],
+            checks: Some(false),
+            integration: Some(false),
+            delivers: true,
+        }
     }
 
     fn plan(&self) -> Plan {
@@ -145,7 +152,8 @@ impl Scenario {
             Subject::Checks => self.checks == Some(true),
             Subject::Integration => self.integration == Some(true),
             Subject::Service(service) => {
-                let number: usize = service.as_str()["service-".len()..].parse().expect("a service of the scenario");
+                let number: usize =
+                    service.as_str()["service-".len()..].parse().expect("a service of the scenario");
                 let fails = self.services[number - 1].fails;
                 fails == if task.stage == Stage::Test { Failing::Tests } else { Failing::Image }
             }

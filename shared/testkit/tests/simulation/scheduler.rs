@@ -80,7 +80,12 @@ pub struct Scheduler<'a> {
 }
 
 impl<'a> Scheduler<'a> {
-    pub fn new(world: &'a World, functions: &'a Functions, fates: &'a dyn Fates, disturbance: &Disturbance) -> Self {
+    pub fn new(
+        world: &'a World,
+        functions: &'a Functions,
+        fates: &'a dyn Fates,
+        disturbance: &Disturbance,
+    ) -> Self {
         for (number, trouble) in &disturbance.troubles {
             world.wire.trouble_at(*number, *trouble);
         }

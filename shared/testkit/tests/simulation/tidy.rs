@@ -73,4 +73,3 @@ fn said_once(world: &World) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
-

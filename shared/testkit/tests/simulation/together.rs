@@ -35,7 +35,8 @@ proptest! {
 fn play(scenario: &Scenario, disturbance: &Disturbance, between: usize) -> Result<World, String> {
     let world = World::new();
     let functions = Functions::new(&world);
-    let pushes = [a_push(scenario.branch(), None, &a_sha(1)), a_push(scenario.branch(), Some(&a_sha(1)), &a_sha(2))];
+    let pushes =
+        [a_push(scenario.branch(), None, &a_sha(1)), a_push(scenario.branch(), Some(&a_sha(1)), &a_sha(2))];
     // Between the last look at the lock and the apply lies one request; nobody stalls there for a whole run.
     let disturbance = Disturbance { stall: disturbance.stall.min(24), ..disturbance.clone() };
     let mut scheduler = Scheduler::new(&world, &functions, scenario, &disturbance);
@@ -53,7 +54,8 @@ fn play(scenario: &Scenario, disturbance: &Disturbance, between: usize) -> Resul
 fn forwards(world: &World) -> Result<(), TestCaseError> {
     let mut last: BTreeMap<String, u64> = BTreeMap::new();
     for applied in world.cluster.applies() {
-        let image = applied.object.pointer("/spec/template/spec/containers/0/image").and_then(|image| image.as_str());
+        let image =
+            applied.object.pointer("/spec/template/spec/containers/0/image").and_then(|image| image.as_str());
         let Some((image, digest)) = image.and_then(|image| image.split_once('@')) else { continue };
         let tags = world.images.tags(image.split_once('/').map_or(image, |(_, name)| name));
         let commit = (1..=2).find(|number| {
@@ -62,7 +64,13 @@ fn forwards(world: &World) -> Result<(), TestCaseError> {
         });
         let commit = commit.expect("every image was built from a commit");
         let before = last.insert(applied.name.name.clone(), commit).unwrap_or(0);
-        prop_assert!(before <= commit, "{} went back from commit {} to {}", applied.name.name, before, commit);
+        prop_assert!(
+            before <= commit,
+            "{} went back from commit {} to {}",
+            applied.name.name,
+            before,
+            commit
+        );
     }
     Ok(())
 }
