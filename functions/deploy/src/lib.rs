@@ -55,9 +55,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                 tracing::info!(run = %run, holder = %other, environment = %environment, "waiting for the environment's lock");
                 Some(Learned::InProgress { ask_again: Some(WAITING) })
             }
-            Locking::Overtaken { by } => {
-                Some(Learned::Concluded(overtaken(environment, delivery.fence, by)))
-            }
+            Locking::Overtaken { by } => Some(Learned::Concluded(overtaken(environment, delivery.fence, by))),
         })
     }
 

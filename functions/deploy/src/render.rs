@@ -1,7 +1,7 @@
 //! From manifest files to the objects that are applied: a pure function of files, namespace and image.
 //!
 //! The namespace is the environment's, the image is pinned by digest, every object is labelled, and pod templates
-//! carry the hash of the ConfigMaps and Secrets beside them, so that a changed configuration rolls the pods.
+//! carry the hash of the configuration (`ConfigMap`, `Secret`) beside them, so that a changed configuration rolls the pods.
 
 use std::collections::BTreeMap;
 

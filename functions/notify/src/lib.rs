@@ -18,7 +18,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// How long nobody else tells the same run; longer than the function may run.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// How soon a message comes back that found the lease taken.
 const LEASED: Duration = Duration::from_secs(2);

@@ -140,11 +140,11 @@ where
         operator: &operator::OperatorFile,
         now: Timestamp,
     ) -> Answer<Run> {
-        let delivers = request
+        let served = request
             .branch
             .parse()
             .is_ok_and(|branch| operator.delivery_for(&request.repository, &branch).is_some());
-        if head.delivery.is_some() || request.fork.is_some() || !delivers {
+        if head.delivery.is_some() || request.fork.is_some() || !served {
             return Ok(head);
         }
         let (Some(delivery), _) =

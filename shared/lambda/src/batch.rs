@@ -87,7 +87,8 @@ where
         let places = alike.entry(record.body.clone()).or_default();
         places.push((record.message_id.clone(), record.receipt_handle.clone()));
         if places.len() == 1 {
-            let (body, disposition) = (record.body.clone(), handle(record));
+            // Boxed: a stage's whole work nested in the runtime's own futures is deeper than the compiler goes.
+            let (body, disposition) = (record.body.clone(), Box::pin(handle(record)));
             handled.push(async move { (body, disposition.await) });
         }
     }

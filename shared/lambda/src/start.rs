@@ -7,6 +7,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use futures::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,5 +53,6 @@ where
     F: Future<Output = Result<A, Error>>,
     H: Fn(E) -> F,
 {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| handle(event.payload))).await
+    // Boxed: a handler's own future is deep, and the runtime's layers around it would deepen it past rustc's limit.
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| handle(event.payload).boxed_local())).await
 }

@@ -22,8 +22,8 @@ pub(crate) async fn run(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Re
     let checks = seen::check_runs(record, &head.id).await?;
     ensure!(!checks.is_empty(), "GitHub shows no check run");
     for check in &checks {
-        let state = check.conclusion.as_deref().unwrap_or(&check.status);
-        output::check(state, &check.name, check.output.title.as_deref().unwrap_or_default());
+        let word = check.conclusion.as_deref().unwrap_or(&check.status);
+        output::check(word, &check.name, check.output.title.as_deref().unwrap_or_default());
         for note in check.annotations.iter().take(3) {
             output::detail(&format!("{}:{} {}", note.path, note.start_line, first_line(&note.message)));
         }
@@ -39,7 +39,9 @@ pub(crate) async fn run(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Re
     shown.iter().flat_map(|text| text.lines()).for_each(output::detail);
     output::title("mail");
     let mails = seen::mails(record).await?;
-    let about = |mail: &&seen::Mail| mail.subject.contains(head.id.sha.short()) || mail.body_text.contains(head.id.sha.short());
+    let about = |mail: &&seen::Mail| {
+        mail.subject.contains(head.id.sha.short()) || mail.body_text.contains(head.id.sha.short())
+    };
     let mail = mails.iter().find(about).context("no mail was sent about the run")?;
     output::detail(&format!("to {}: {}", mail.to.join(", "), mail.subject));
     mail.body_text.lines().for_each(|line| output::detail(&format!("| {line}")));
