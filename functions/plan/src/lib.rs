@@ -112,8 +112,9 @@ where
     ) -> Answer<Run> {
         if let Some(fork) = &request.fork {
             let sentence = format!(
-                "This commit comes from `{fork}`, outside the repository. Nothing runs until somebody with write access \
-                 has read it and admits it with `/ok-to-test {}`.",
+                "This commit comes from `{fork}`, outside the repository. Nothing of it runs. \
+                 To have it tested, somebody with write access who has read it pushes it to a branch of this \
+                 repository; the command `/ok-to-test {}` is still to come.",
                 head.id.sha
             );
             return Ok(head.ended_early(RunOutcome::ActionRequired(sentence), now));

@@ -108,16 +108,16 @@ async fn dispose(id: &str, receipt: &str, disposition: &Disposition, redelivery:
     let delay = match disposition {
         Disposition::Acknowledge => return false,
         Disposition::GiveBack { reason, delay } => {
-            tracing::warn!(message = %id, reason, delay_seconds = delay.as_secs(), "message given back");
+            tracing::warn!(message_id = %id, reason, delay_seconds = delay.as_secs(), "message given back");
             *delay
         }
         Disposition::Refuse { reason } => {
-            tracing::error!(message = %id, reason, "message refused; it goes to the dead-letter queue");
+            tracing::error!(message_id = %id, reason, "message refused; it goes to the dead-letter queue");
             Duration::ZERO
         }
     };
     if let Err(fault) = redelivery.delay(receipt, delay).await {
-        tracing::warn!(message = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
+        tracing::warn!(message_id = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
     }
     true
 }

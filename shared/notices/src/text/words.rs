@@ -96,8 +96,8 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
     let stuck = tasks.iter().find(|task| Mark::of(run, task) == Mark::Stuck);
     if let Some(task) = stuck {
         return Some(format!(
-            "The machinery failed too often at `{}`. Once the cause is removed, an operator revives it by sending its message to the {} queue again.",
-            task.id, task.id.stage
+            "The machinery failed too often at `{}`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.",
+            task.id
         ));
     }
     let failed =

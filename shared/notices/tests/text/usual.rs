@@ -234,7 +234,7 @@ fn a_stuck_task() {
     [slipway] ActionRequired: 1 of 2 tasks stuck: a person must act
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
-    **The machinery failed too often at `build/authentication`. Once the cause is removed, an operator revives it by sending its message to the build queue again.**
+    **The machinery failed too often at `build/authentication`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.**
 
     - 🛑 `build authentication`: could not start the build: access denied
 
@@ -273,7 +273,7 @@ fn a_stuck_task() {
     authentication  passed 38 s  STUCK
     ```
     • `build authentication`: could not start the build: access denied
-    The machinery failed too often at `build/authentication`. Once the cause is removed, an operator revives it by sending its message to the build queue again.
+    The machinery failed too often at `build/authentication`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.
     "#);
 }
 
