@@ -48,7 +48,7 @@ fn pipeline_file(plan: &Plan) -> String {
     text
 }
 
-/// A Deployment with its Service; a ConfigMap for what has no image.
+/// A Deployment with its Service; a `ConfigMap` for what has no image.
 fn manifest(service: &ServiceSpec) -> String {
     let label = service.name.dns_label();
     let Some(image) = &service.image else {

@@ -33,6 +33,21 @@ async fn a_push_is_recorded_and_sent_to_plan_once() {
     insta::assert_snapshot!(world.queue.waiting(QueueName::Plan)[0], @r#"{"kind":"plan","delivery":"delivery-develop-0a00001","repository":"vive-sphere/bot-manager","installation":1,"sha":"0a00001000000000000000000000000000000001","before":null,"branch":"develop","fork":null,"pull_request":null,"sender":"ada","title":"Change 0a00001"}"#);
 }
 
+/// The fixtures are also the payloads for SAM local.
+#[tokio::test]
+async fn the_events_of_the_repository_are_taken() {
+    let world = World::new();
+    world.secrets.keep(WEBHOOK_SECRET, "slipway-local-webhook-secret");
+    let take = async |event: &str| post(&world, &serde_json::from_str(event).expect("JSON")).await;
+    let ping = take(include_str!("../../../../events/github-ping.json")).await;
+    insta::assert_snapshot!(ping, @r#"202 {"message":"ignored: a ping; the webhook works"}"#);
+    let push = take(include_str!("../../../../events/github-push.json")).await;
+    insta::assert_snapshot!(push, @r#"202 {"message":"planned"}"#);
+    let pull_request = take(include_str!("../../../../events/github-pull-request.json")).await;
+    assert!(pull_request.starts_with("202 "), "{pull_request}");
+    assert_eq!(world.store.delivery_count(), 3);
+}
+
 #[tokio::test]
 async fn what_is_not_signed_leaves_nothing() {
     let world = World::new();

@@ -61,7 +61,7 @@ struct Hand<'a> {
 enum Step {
     Poll(usize),
     Receive(u64),
-    EndBuild(FakeBuild),
+    EndBuild(Box<FakeBuild>),
     Sweep,
 }
 
@@ -167,7 +167,7 @@ impl<'a> Scheduler<'a> {
         let now = self.world.clock.now();
         for build in self.running() {
             if self.end_of(&build) <= now {
-                steps.push(Step::EndBuild(build));
+                steps.push(Step::EndBuild(Box::new(build)));
             }
         }
         if self.next_sweep <= now && !self.hands.iter().any(|hand| hand.is_sweep) {
