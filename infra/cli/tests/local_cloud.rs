@@ -49,7 +49,7 @@ async fn a_killed_cloud_is_cleared_away() -> anyhow::Result<()> {
     traces.assert_gone().await?;
     let again = support::slipway(&["local", "down", "--name", &name]).await?;
     assert!(String::from_utf8_lossy(&again.stdout).contains("no cloud"));
-    Ok(())
+    support::forget(&name)
 }
 
 #[tokio::test]
@@ -65,5 +65,5 @@ async fn what_cannot_start_says_why_and_leaves_nothing() -> anyhow::Result<()> {
     let complaint = String::from_utf8_lossy(&refused.stderr);
     assert!(complaint.contains("`make build` builds it"), "{complaint}");
     assert!(local::Record::read(&support::state_dir(&name))?.is_none());
-    Ok(())
+    support::forget(&name)
 }

@@ -254,8 +254,7 @@ async fn find_engine(options: &Options, progress: Progress<'_>) -> anyhow::Resul
     if let Some(engine) = &options.engine {
         return Ok(engine.clone());
     }
-    let state_dir = options.state_dir.clone();
-    let _guard = tokio::task::spawn_blocking(move || engine_guard(&state_dir)).await??;
+    let _guard = engine_guard(&options.state_dir).await?;
     Engine::find_or_start(engine_dir(&options.state_dir), progress).await
 }
 

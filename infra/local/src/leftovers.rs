@@ -43,13 +43,18 @@ pub async fn down(state_dir: &Path, progress: Progress<'_>) -> anyhow::Result<bo
 pub(crate) async fn clear(state_dir: &Path, record: &Record, progress: Progress<'_>) -> anyhow::Result<()> {
     progress("clearing away what an earlier start left behind");
     end_processes(state_dir, record).await?;
+    // Held from here: an engine that another cloud is just starting does not answer yet and would be taken for dead.
+    let guard = engine_guard(state_dir).await?;
     let private = Engine::left_over(engine_dir(state_dir)).await?;
-    let private = private.filter(|engine| engine.host() == record.engine_host.as_deref());
+    // A cloud that was interrupted while it started the engine has not recorded it.
+    let is_its_own =
+        |engine: &Engine| record.engine_host.is_none() || engine.host() == record.engine_host.as_deref();
+    let private = private.filter(is_its_own);
     let engine = private.unwrap_or_else(|| Engine::at(record.engine_host.clone()));
     if engine.version().await.is_ok() {
         engine.remove_labelled(&label(&record.name)).await?;
     }
-    release_engine(state_dir, &engine).await?;
+    release_guarded(state_dir, &engine, guard).await?;
     forget(state_dir);
     Ok(())
 }
@@ -68,16 +73,19 @@ async fn end_processes(state_dir: &Path, record: &Record) -> anyhow::Result<()> 
 
 /// Ends a private engine unless another cloud uses it.
 pub(crate) async fn release_engine(state_dir: &Path, engine: &Engine) -> anyhow::Result<()> {
-    let _guard = engine_guard(state_dir)?;
+    let guard = engine_guard(state_dir).await?;
+    release_guarded(state_dir, engine, guard).await
+}
+
+async fn release_guarded(state_dir: &Path, engine: &Engine, _guard: File) -> anyhow::Result<()> {
     let folder = engine_dir(state_dir);
     let own = std::path::absolute(state_dir)?;
     let others = std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
         let other = std::path::absolute(entry.path()).is_ok_and(|path| path != own);
         let record = Record::read(&entry.path()).ok().flatten();
         // A cloud that is just coming up has found its engine before it has recorded it.
-        let uses = |record: &Record| {
-            record.engine_host.is_none() || record.engine_host.as_deref() == engine.host()
-        };
+        let uses =
+            |record: &Record| record.engine_host.is_none() || record.engine_host.as_deref() == engine.host();
         other && record.is_some_and(|record| record.is_running() && uses(&record))
     });
     if others { Ok(()) } else { engine.stop().await }
@@ -89,11 +97,14 @@ pub(crate) fn engine_dir(state_dir: &Path) -> &Path {
 }
 
 /// Held while the private engine is looked for, started or ended, so that two clouds do not do it at once.
-pub(crate) fn engine_guard(state_dir: &Path) -> anyhow::Result<File> {
+pub(crate) async fn engine_guard(state_dir: &Path) -> anyhow::Result<File> {
     let path = engine_dir(state_dir).join("engine.lock");
-    let file = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
-    file.lock().with_context(|| format!("locking {}", path.display()))?;
-    Ok(file)
+    let lock = move || {
+        let file = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
+        file.lock().with_context(|| format!("locking {}", path.display()))?;
+        Ok(file)
+    };
+    tokio::task::spawn_blocking(lock).await?
 }
 
 /// Removes what describes a running cloud; repositories, keys and logs stay for the next start.

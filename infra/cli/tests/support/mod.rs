@@ -140,7 +140,7 @@ impl Held {
         ensure!(killed.success());
         let status = timeout(END_LIMIT, self.child.wait()).await.context("it does not end")??;
         ensure!(status.success(), "it ended with {status}");
-        Ok(())
+        forget(&self.name)
     }
 
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
@@ -215,6 +215,11 @@ pub(crate) async fn status_code(url: &str) -> anyhow::Result<u16> {
 
 pub(crate) fn state_dir(name: &str) -> PathBuf {
     local::workspace().join(".slipway").join(name)
+}
+
+/// Removes what a cloud keeps for its next start, since there will be none.
+pub(crate) fn forget(name: &str) -> anyhow::Result<()> {
+    Ok(fs::remove_dir_all(state_dir(name))?)
 }
 
 /// A name that no other test uses.
