@@ -28,7 +28,7 @@ test: doctor
 	cargo clippy --workspace --all-targets -- -D warnings
 	.slipway/venv/bin/cfn-lint template.yaml
 	.slipway/venv/bin/python -m unittest discover infra/buildspecs
-	cargo test --workspace
+	@$(SLIPWAY) local engine -- cargo test --workspace
 
 up: doctor build
 	@$(SLIPWAY) local up --port $(PORT)

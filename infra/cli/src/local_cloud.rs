@@ -8,6 +8,7 @@ use local::{Cloud, Options, Record};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo::{self, Demo};
+use crate::engine::{self, WithEngine};
 use crate::output;
 
 /// The exit code of `status` where no cloud runs.
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Status(Which),
     /// Start a cloud, push to it twice, show what became of it, and end it.
     Demo(Demo),
+    /// Run a command with one Docker engine for all that it starts.
+    Engine(WithEngine),
 }
 
 #[derive(Args)]
@@ -54,6 +57,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(which) => down(&which).await,
         Command::Status(which) => status(&which),
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Engine(arguments) => engine::run(arguments).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The slipway command.
 
 mod demo;
+mod engine;
 mod local_cloud;
 mod output;
 

@@ -8,12 +8,18 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::processes;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a daemon that is coming up may take for one answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// How often a daemon is started before it counts as broken.
+const TRIES: u32 = 3;
 const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// The longest run folder whose sockets (`exec/containerd/containerd-debug.sock`) still fit the system's limit.
@@ -59,8 +65,19 @@ impl PrivateDaemon {
         (is_root() && traces).then_some(daemon)
     }
 
-    /// Starts a daemon and waits until it answers.
+    /// Starts a daemon and waits until it answers. Tried again, because a daemon that comes up while another one
+    /// makes or removes its bridge may die of it.
     pub(crate) async fn start(state_dir: &Path) -> anyhow::Result<Self> {
+        for _ in 1..TRIES {
+            match Self::start_once(state_dir).await {
+                Ok(daemon) => return Ok(daemon),
+                Err(error) => tracing::warn!("{error:#}; trying again"),
+            }
+        }
+        Self::start_once(state_dir).await
+    }
+
+    async fn start_once(state_dir: &Path) -> anyhow::Result<Self> {
         let daemon = Self::below(state_dir)?;
         make_private_folder(&daemon.run)?;
         fs::create_dir_all(&daemon.data).with_context(|| format!("making {}", daemon.data.display()))?;
@@ -83,7 +100,7 @@ impl PrivateDaemon {
             fs::write(daemon.bridge_mark(), "")?;
         }
         let deadline = Instant::now() + START_LIMIT;
-        while tokio::net::UnixStream::connect(daemon.socket()).await.is_err() {
+        while !daemon.answers().await {
             if child.try_wait()?.is_some() || Instant::now() >= deadline {
                 let complaint = fs::read_to_string(&log_path).unwrap_or_default();
                 let last = complaint.lines().last().unwrap_or("it wrote nothing").to_owned();
@@ -118,6 +135,19 @@ impl PrivateDaemon {
             let _ = fs::remove_dir_all(&self.run);
         }
         Ok(())
+    }
+
+    /// Whether it serves requests; its socket takes connections earlier than that.
+    async fn answers(&self) -> bool {
+        let ask = async {
+            let mut socket = UnixStream::connect(self.socket()).await?;
+            socket.write_all(b"GET /_ping HTTP/1.0\r\n\r\n").await?;
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await?;
+            std::io::Result::Ok(answer)
+        };
+        let answer = tokio::time::timeout(ANSWER_LIMIT, ask).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.contains(" 200 ")))
     }
 
     pub(crate) fn host(&self) -> String {
