@@ -92,6 +92,15 @@ impl MemoryQueue {
         })
     }
 
+    /// The numbers of the messages that could be received now from one queue.
+    pub fn visible_on(&self, queue: QueueName) -> Vec<u64> {
+        let now = self.clock.now();
+        let visible = |message: &Message| message.queue == queue && message.visible <= now;
+        self.state.with(|state| {
+            state.messages.iter().filter(|(_, message)| visible(message)).map(|(number, _)| *number).collect()
+        })
+    }
+
     /// When the next message becomes visible, if any is not.
     pub fn next_visible(&self) -> Option<Timestamp> {
         let now = self.clock.now();

@@ -81,16 +81,16 @@ impl Functions {
         self.webhook.handle(&request, self.now()).await.status_code == 202
     }
 
-    /// One invocation with one message, which is deleted unless it is to come again.
-    pub async fn handle(&self, received: Received) {
-        let record = Record {
+    /// One invocation with some messages of one queue; those that are not to come again are deleted.
+    pub async fn handle(&self, name: QueueName, batch: Vec<Received>) {
+        let record = |received: &Received| Record {
             message_id: received.message_id(),
             receipt_handle: received.receipt(),
             body: received.body.clone(),
         };
-        let event = SqsEvent { records: vec![record] };
+        let event = SqsEvent { records: batch.iter().map(record).collect() };
         let queue = &self.world.queue;
-        let response = match received.queue {
+        let response = match name {
             QueueName::Plan => {
                 each(event, queue, async |record| self.plan.handle(&record.body, self.now()).await).await
             }
@@ -106,8 +106,12 @@ impl Functions {
             QueueName::Stage(Stage::Deploy) => self.stage(event, Stage::Deploy, &self.deploy).await,
             QueueName::Stage(Stage::Verify) => self.stage(event, Stage::Verify, &self.verify).await,
         };
-        if response == BatchResponse::default() {
-            queue.delete(received.number);
+        let response = serde_json::to_value(response).expect("plain data");
+        let again: Vec<_> = response["batchItemFailures"].as_array().into_iter().flatten().collect();
+        for received in batch {
+            if !again.iter().any(|failure| failure["itemIdentifier"] == received.message_id()) {
+                queue.delete(received.number);
+            }
         }
     }
 

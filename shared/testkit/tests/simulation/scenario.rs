@@ -127,7 +127,7 @@ impl Scenario {
                 Failing::Rollout => Fate::Hopeless { evidence: vec!["CrashLoopBackOff".to_owned()] },
                 Failing::Health => Fate::Unhealthy,
                 Failing::Nothing | Failing::Tests | Failing::Image => {
-                    Fate::Healthy { after: Duration::from_secs(number) }
+                    Fate::Healthy { after: Duration::from_secs(number % 5) }
                 }
             };
             world.cluster.decide(&name, fate);

@@ -10,7 +10,7 @@ use domain::message::QueueName;
 use domain::time::Timestamp;
 use fastrand::Rng;
 use serde_json::Value;
-use testkit::fakes::{FakeBuild, Trouble, World};
+use testkit::fakes::{FakeBuild, Received, Trouble, World};
 
 use crate::functions::Functions;
 
@@ -40,6 +40,9 @@ const HANDS: usize = 4;
 
 /// Every so many invocations one is slow.
 const SLOW: u32 = 5;
+
+/// The most messages of one invocation, as in template.yaml.
+const BATCH: usize = 10;
 
 /// sweep's schedule.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -213,22 +216,34 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// The message begins a batch; others that wait on its queue come with it, as many as chance says.
     fn receive(&mut self, number: u64) {
-        let Some(received) = self.world.queue.receive(number) else { return };
+        let Some(first) = self.take(number) else { return };
+        let most = self.rng.as_mut().map_or(BATCH, |rng| rng.usize(1..=BATCH));
+        let (name, mut batch) = (first.queue, vec![first]);
+        for number in self.world.queue.visible_on(name).into_iter().take(most - 1) {
+            batch.extend(self.take(number));
+        }
+        let functions = self.functions;
+        self.begin(Box::pin(functions.handle(name, batch)), false);
+    }
+
+    /// A message in hands, unless it is lost or dead; it may also come twice.
+    fn take(&mut self, number: u64) -> Option<Received> {
+        let received = self.world.queue.receive(number)?;
         self.deliveries += 1;
         let is_early = self.deliveries <= DISTURBED;
         if let Some(rng) = self.rng.as_mut().filter(|_| is_early) {
             // Before plan has written a run there is nothing that sweep could find; GitHub redelivers then.
             if received.queue != QueueName::Plan && rng.u32(0..DISTURBED) < self.losses {
                 self.world.queue.delete(number);
-                return;
+                return None;
             }
             if rng.u32(0..DISTURBED) < self.duplicates {
                 self.world.queue.duplicate(number);
             }
         }
-        let functions = self.functions;
-        self.begin(Box::pin(functions.handle(received)), false);
+        Some(received)
     }
 
     fn begin(&mut self, future: Pin<Box<dyn Future<Output = ()> + 'a>>, is_sweep: bool) {
