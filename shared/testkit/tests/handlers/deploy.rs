@@ -1,5 +1,8 @@
 //! deploy: what is rendered, and who may apply it.
 
+use std::future::Future as _;
+use std::task::{Context, Waker};
+
 use domain::ports::Environments as _;
 use domain::run::PhaseKind;
 use domain::task::{Output, PinnedImage, Task};
@@ -132,4 +135,31 @@ async fn who_finds_the_lock_taken_waits_and_who_is_overtaken_ends() {
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Superseded: number 2 has been deployed to `development` since; this run is number 1");
     assert!(world.cluster.applies().is_empty(), "a newer release is there");
+}
+
+/// SQS may deliver a wake twice; one of the two invocations sleeps at any of its calls until the run has ended.
+#[tokio::test]
+async fn an_invocation_that_slept_through_the_end_of_its_run_takes_no_lock_and_applies_nothing() {
+    for polls in 1.. {
+        let (world, task, work) = begin();
+        world.wire.interleave();
+        let mut sleeper = Box::pin(wake(&world, &task, &work));
+        let mut context = Context::from_waker(Waker::noop());
+        if (0..polls).any(|_| sleeper.as_mut().poll(&mut context).is_ready()) {
+            assert!(polls > 10, "it has slept at each of its calls");
+            return;
+        }
+        let looks = world.wire.count("store.lock");
+        wake(&world, &task, &work).await;
+        let environment = testkit::builders::name("development");
+        world.store.unlock(&task.run.repository, &environment, &task.run).await.expect("memory answers");
+        let applied = world.cluster.applies().len();
+
+        sleeper.await;
+        assert_eq!(world.store.lock_holders(), [], "asleep at call {polls}");
+        // After its second look it is on its way to the API server.
+        if looks < 2 {
+            assert_eq!(world.cluster.applies().len(), applied, "asleep at call {polls}");
+        }
+    }
 }
