@@ -20,6 +20,7 @@ mod stack;
 mod standins;
 mod target_cluster;
 mod watch;
+mod with_engine;
 mod workbench;
 
 pub use aws::Aws;
@@ -32,4 +33,5 @@ pub use processes::Process;
 pub use record::{Credentials, Record};
 pub use stack::Outputs;
 pub use watch::{Watch, sdk_config};
+pub use with_engine::with_engine;
 pub use workbench::Workbench;
