@@ -80,5 +80,5 @@ async fn standing(source: &impl Source, request: &PlanRequest, last: &Fence) -> 
 }
 
 fn sentence(environment: &domain::ids::EnvironmentName, number: u64) -> String {
-    format!("Delivered to `{environment}` as number {number} there.")
+    format!("To be delivered to `{environment}`, as number {number} there.")
 }

@@ -27,7 +27,7 @@ fn reason(phase: &BuildPhase) -> Option<String> {
     let messages: Vec<&str> = phase
         .contexts()
         .iter()
-        .filter_map(|context| context.message())
+        .filter_map(|context| context.message().map(without_command))
         .filter(|text| !text.is_empty())
         .collect();
     Some(if messages.is_empty() {
@@ -35,4 +35,21 @@ fn reason(phase: &BuildPhase) -> Option<String> {
     } else {
         format!("{name}: {}", messages.join("; "))
     })
+}
+
+/// `CodeBuild` quotes the whole command before its reason; the commands are ours and tell people nothing.
+fn without_command(message: &str) -> &str {
+    message.rsplit_once(". Reason: ").map_or(message, |(_, reason)| reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_command;
+
+    #[test]
+    fn a_quoted_command_is_left_out() {
+        let long = "Error while executing command: (\n set -eu\n exit 1\n). Reason: exit status 1";
+        assert_eq!(without_command(long), "exit status 1");
+        assert_eq!(without_command("no such image"), "no such image");
+    }
 }
