@@ -12,6 +12,11 @@ use crate::ids::{AttemptId, DeliveryId, RepositoryName, RunId, Sha, Stage, TaskI
 pub enum Message {
     /// plan: a commit to look at.
     Plan(PlanRequest),
+    /// plan: a repository whose branch tips should be compared with those known.
+    Tips {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A stage's queue: a task to look at.
     Task(Wake),
     /// notify: a run whose state should be told.
@@ -111,7 +116,7 @@ impl Message {
     /// The queue it belongs on.
     pub fn queue(&self) -> QueueName {
         match self {
-            Self::Plan(_) => QueueName::Plan,
+            Self::Plan(_) | Self::Tips { .. } => QueueName::Plan,
             Self::Task(wake) => QueueName::Stage(wake.task.stage),
             Self::Notify { .. } => QueueName::Notify,
         }
@@ -148,7 +153,7 @@ pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Wake, Unreadable>
     } else {
         match serde_json::from_value(value)? {
             Message::Task(wake) => wake,
-            Message::Plan(_) => return Err(Unreadable::Elsewhere("plan")),
+            Message::Plan(_) | Message::Tips { .. } => return Err(Unreadable::Elsewhere("plan")),
             Message::Notify { .. } => return Err(Unreadable::Elsewhere("notify")),
         }
     };

@@ -47,7 +47,7 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<String> {
     }
     let stage = Stage::ALL.into_iter().find(|stage| words.contains(&stage.as_str()));
     let queue = match (stem, stage) {
-        ("plan", _) => QueueName::Plan,
+        ("plan" | "plan-tips", _) => QueueName::Plan,
         ("notify", _) => QueueName::Notify,
         (_, Some(stage)) => QueueName::Stage(stage),
         _ => bail!("its name tells no function"),
@@ -63,7 +63,7 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<String> {
             }
         }
     }
-    Ok(stage.map_or_else(|| stem.to_owned(), |stage| stage.to_string()))
+    Ok(stage.map_or_else(|| words[0].to_owned(), |stage| stage.to_string()))
 }
 
 fn webhook(text: &str) -> anyhow::Result<()> {
