@@ -2,6 +2,9 @@
 //! run ends as on a good day.
 
 mod disturbed;
+#[path = "../common/fates.rs"]
+mod fates;
+#[path = "../common/functions.rs"]
 mod functions;
 mod scenario;
 mod scheduler;

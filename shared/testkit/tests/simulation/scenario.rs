@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::ids::{RunId, Stage, Subject, TaskId};
-use domain::ports::BuildState;
 use domain::run::RunState;
 use domain::spec::Plan;
 use domain::task::{Outcome, State};
 use proptest::prelude::*;
-use testkit::builders::{
-    a_commit, a_component, a_digest, a_plan, a_push, a_service, a_sha, green_result, name, red_result,
-};
+use testkit::builders::{a_commit, a_component, a_plan, a_push, a_service, a_sha, name};
 use testkit::fakes::{FakeBuild, Fate, Trouble, World};
 
+use crate::fates::end_build;
 use crate::functions::Functions;
 use crate::scheduler::{Disturbance, Fates, Scheduler};
 
@@ -163,27 +161,8 @@ impl Scenario {
 
 impl Fates for Scenario {
     fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
-        let is_red = self.is_red(&build.request.attempt.task);
-        if build.request.attempt.task.stage == Stage::Test {
-            let result = if is_red { red_result() } else { green_result() };
-            world.artifacts.store(&format!("{}/result.zip", build.request.result), result);
-            // The command's own failure is in the reports; the build itself succeeds.
-            return world.tests.end(&build.id, BuildState::Succeeded, None);
-        }
-        if is_red {
-            return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));
-        }
-        let variables = &build.request.variables;
-        let repository = variables["SLIPWAY_IMAGE"].split_once('/').map_or("", |(_, name)| name);
-        let digest = a_digest(number_of(&build.id));
-        world.images.push(repository, &variables["SLIPWAY_TAG"], &digest);
-        world.image_builds.end(&build.id, BuildState::Succeeded, None)
+        end_build(world, build, self.is_red(&build.request.attempt.task))
     }
-}
-
-/// The number in a build's id.
-fn number_of(id: &str) -> u64 {
-    id.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// How the run of a commit ended.

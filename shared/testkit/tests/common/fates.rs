@@ -1,0 +1,29 @@
+//! How builds end, and what they leave behind.
+
+use domain::ids::Stage;
+use domain::ports::BuildState;
+use testkit::builders::{a_digest, green_result, red_result};
+use testkit::fakes::{FakeBuild, World};
+
+/// Ends a build, red or green; answers it as it ended.
+pub fn end_build(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeBuild> {
+    if build.request.attempt.task.stage == Stage::Test {
+        let result = if is_red { red_result() } else { green_result() };
+        world.artifacts.store(&format!("{}/result.zip", build.request.result), result);
+        // The command's own failure is in the reports; the build itself succeeds.
+        return world.tests.end(&build.id, BuildState::Succeeded, None);
+    }
+    if is_red {
+        return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));
+    }
+    let variables = &build.request.variables;
+    let repository = variables["SLIPWAY_IMAGE"].split_once('/').map_or("", |(_, name)| name);
+    let digest = a_digest(number_of(&build.id));
+    world.images.push(repository, &variables["SLIPWAY_TAG"], &digest);
+    world.image_builds.end(&build.id, BuildState::Succeeded, None)
+}
+
+/// The number in a build's id.
+fn number_of(id: &str) -> u64 {
+    id.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
