@@ -57,7 +57,7 @@ fn a_push_is_read() {
                 ),
             ),
             after: Sha(
-                "9c2e4d81b57a36f0c4de8a2b91f7305de6a4c8b2",
+                "e1d1c26ccc9bd7991dc8c04883817dddde98e128",
             ),
             forced: false,
             sender: "mara-lindqvist",
@@ -93,7 +93,7 @@ fn a_pull_request_is_read() {
                 "develop",
             ),
             base_sha: Sha(
-                "9c2e4d81b57a36f0c4de8a2b91f7305de6a4c8b2",
+                "e1d1c26ccc9bd7991dc8c04883817dddde98e128",
             ),
             sender: "mara-lindqvist",
             draft: false,
