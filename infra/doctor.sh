@@ -2,14 +2,13 @@
 # Checks that this machine has what `make demo` and `make test` need, all at once, before anything
 # is compiled. On Debian and Ubuntu, as root and with no Docker package present, it installs what is
 # missing and says what; anywhere else it names the commands and ends with exit code 2. It also
-# makes the Python environment .slipway/venv from infra/local/requirements.txt.
+# makes the Python environment .slipway/venv from infra/local/requirements.txt; called with the word
+# `sam`, also the larger one of the SAM CLI, .slipway/sam from infra/sam/requirements.txt.
 set -eu
 
 cd "$(dirname "$0")/.."
 least_rust=1.95
 least_python=3.10
-environment=.slipway/venv
-requirements=infra/local/requirements.txt
 log=.slipway/doctor.log
 ours=.slipway/doctor.installed # There once this script has begun to install packages.
 
@@ -35,7 +34,8 @@ main() {
     explain
     exit 2
   fi
-  prepare_environment
+  prepare_environment .slipway/venv infra/local/requirements.txt
+  if [ "${1:-}" = sam ]; then prepare_environment .slipway/sam infra/sam/requirements.txt; fi
   printf '%sready%s: %s, Python %s, %s\n' \
     "$green" "$plain" "$(rustc --version | cut -d ' ' -f 1-2)" "$python_version" "$engine"
 }
@@ -187,8 +187,10 @@ explain() {
   } >&2
 }
 
-# Made anew when the pins, the interpreter or the folder have changed; otherwise left alone.
+# prepare_environment <folder> <requirements>: made anew when the pins, the interpreter or the folder have
+# changed; otherwise left alone.
 prepare_environment() {
+  environment=$1 requirements=$2
   stamp="$environment/made-from"
   wanted="$(pwd) $python_version $(cksum < "$requirements")"
   if [ -x "$environment/bin/python" ] && [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then
@@ -239,4 +241,4 @@ at_least() {
     { [ "$found_major" -eq "$least_major" ] && [ "$found_minor" -ge "$least_minor" ]; }
 }
 
-main
+main "$@"
