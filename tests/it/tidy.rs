@@ -70,6 +70,16 @@ fn a_template_that_breaks_a_rule_is_found() -> anyhow::Result<()> {
         ("          WEBHOOK_SECRET_ID:", "          WEBHOOK_SECRET:", "`WEBHOOK_SECRET`, which nobody reads"),
         ("TEST_QUEUE_URL: !Ref TestQueue", "TEST_QUEUE_URL: !Ref BuildQueue", "is set to `BuildQueue`"),
         (
+            "DEAD_LETTERS_URL: !Ref TestDeadLetters",
+            "DEAD_LETTERS_URL: !Ref BuildDeadLetters",
+            "the dead letters of the queue that wakes it",
+        ),
+        (
+            "                  - !GetAtt TestDeadLetters.Arn\n",
+            "                  - !GetAtt BuildDeadLetters.Arn\n",
+            "with its own dead letters",
+        ),
+        (
             "                Action: sqs:SendMessage\n",
             "                Action: ecr:PutImage\n",
             "`ecr:PutImage`",

@@ -1,5 +1,6 @@
 //! What a story looks at and reaches into: the table, the queues, the logs, GitHub.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,6 +21,12 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The repository that the local operator's file serves.
 pub(crate) const REPOSITORY: &str = "vive-sphere/bot-manager";
+
+/// A message that a function has set aside.
+pub(crate) struct DeadLetter {
+    pub(crate) body: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
 
 /// A cloud seen from outside.
 pub(crate) struct World<'a> {
@@ -84,10 +91,11 @@ impl<'a> World<'a> {
         self.messages(&self.dead_letter_url(queue).await?).await
     }
 
-    /// Takes one dead letter out.
-    pub(crate) async fn take_dead_letter(&self, queue: QueueName) -> anyhow::Result<Option<String>> {
+    /// Takes one dead letter out: its body, and its attributes that are texts.
+    pub(crate) async fn take_dead_letter(&self, queue: QueueName) -> anyhow::Result<Option<DeadLetter>> {
         let url = self.dead_letter_url(queue).await?;
-        let received = self.aws.json("sqs", "AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url })).await?;
+        let receive = json!({ "QueueUrl": url, "MessageAttributeNames": ["All"] });
+        let received = self.aws.json("sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
         let message = &received["Messages"][0];
         let (Some(body), Some(receipt)) = (message["Body"].as_str(), message["ReceiptHandle"].as_str())
         else {
@@ -95,7 +103,11 @@ impl<'a> World<'a> {
         };
         let delete = json!({ "QueueUrl": url, "ReceiptHandle": receipt });
         self.aws.json("sqs", "AmazonSQS.DeleteMessage", &delete).await?;
-        Ok(Some(body.to_owned()))
+        let attribute = |(name, value): (&String, &Value)| {
+            value["StringValue"].as_str().map(|value| (name.clone(), value.to_owned()))
+        };
+        let attributes = message["MessageAttributes"].as_object().into_iter().flatten();
+        Ok(Some(DeadLetter { body: body.to_owned(), attributes: attributes.filter_map(attribute).collect() }))
     }
 
     async fn messages(&self, url: &str) -> anyhow::Result<u64> {
@@ -209,7 +221,7 @@ pub(crate) async fn eventually<T>(
     }
 }
 
-fn function_of(queue: QueueName) -> &'static str {
+pub(crate) fn function_of(queue: QueueName) -> &'static str {
     match queue {
         QueueName::Plan => "plan",
         QueueName::Stage(stage) => stage.as_str(),

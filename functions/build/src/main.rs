@@ -22,13 +22,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let own_queue = variables.text("BUILD_QUEUE_URL");
+    let (own_queue, dead_letters) = (variables.text("BUILD_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
     let (bucket, project) = (variables.text("BUCKET_NAME"), variables.text("IMAGE_PROJECT"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
-        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let images = Images::new(&aws, Variables::optional("REGISTRY"));
     let work = ImageBuilds {
         builds: Builds::new(&aws, project, &bucket),

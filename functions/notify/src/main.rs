@@ -15,6 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, own_queue) = (variables.text("TABLE_NAME"), variables.text("NOTIFY_QUEUE_URL"));
+    let dead_letters = variables.text("DEAD_LETTERS_URL");
     let (api, github_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
     let (slack_api, slack_id) = (variables.text("SLACK_API_URL"), variables.text("SLACK_SECRET_ID"));
     variables.complete()?;
@@ -28,7 +29,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         chat: Slack::new(&slack_api, notices::slack_token(&secrets.secret(&slack_id).await?)?)?,
         post: Variables::optional("MAIL_SENDER").map(|sender| Mailer::new(&aws, sender)),
     };
-    let redelivery = Redelivery::new(&aws, own_queue);
+    let redelivery = Redelivery::new(&aws, own_queue, dead_letters);
     let handle = async |record: lambda::Record| {
         notifier.handle(&record.body, &record.message_id, Timestamp::now()).await
     };

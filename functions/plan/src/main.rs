@@ -25,6 +25,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
     let (own_queue, bucket) = (variables.text("PLAN_QUEUE_URL"), variables.text("BUCKET_NAME"));
+    let dead_letters = variables.text("DEAD_LETTERS_URL");
     let (api, secret_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
     variables.complete()?;
 
@@ -34,7 +35,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (store, queue, artifacts) =
         (Store::new(&aws, table), Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
     let (planner, redelivery) =
-        (Planner { store, queue, artifacts, source }, Redelivery::new(&aws, own_queue));
+        (Planner { store, queue, artifacts, source }, Redelivery::new(&aws, own_queue, dead_letters));
     let handle = async |record: lambda::Record| planner.handle(&record.body, Timestamp::now()).await;
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

@@ -16,12 +16,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let own_queue = variables.text("PUBLISH_QUEUE_URL");
+    let (own_queue, dead_letters) = (variables.text("PUBLISH_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
-        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let work = Publishing { images: Images::new(&aws, Variables::optional("REGISTRY")) };
     lambda::serve_stage(Stage::Publish, &store, &queue, &redelivery, &work).await
 }

@@ -21,13 +21,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let own_queue = variables.text("TEST_QUEUE_URL");
+    let (own_queue, dead_letters) = (variables.text("TEST_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
     let (bucket, project) = (variables.text("BUCKET_NAME"), variables.text("TEST_PROJECT"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
-        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let work = Tests { builds: Builds::new(&aws, project, &bucket), artifacts: Artifacts::new(&aws, bucket) };
     lambda::serve_stage(Stage::Test, &store, &queue, &redelivery, &work).await
 }

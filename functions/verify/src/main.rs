@@ -18,13 +18,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let own_queue = variables.text("VERIFY_QUEUE_URL");
+    let (own_queue, dead_letters) = (variables.text("VERIFY_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
     let kubeconfig_id = variables.text("KUBECONFIG_SECRET_ID");
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
-        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue));
+        (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let kubeconfig = Secrets::new(&aws).secret(&kubeconfig_id).await?;
     let work =
         Verification { store: store.clone(), cluster: Cluster::from_kubeconfig(kubeconfig.reveal()).await? };

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use domain::ids::Stage;
-use domain::message::{Wake, parse_stage_message};
+use domain::message::{Ask, parse_stage_message};
 use domain::ports::{Advice, Fault, Redelivery};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,31 @@ pub struct Record {
     pub receipt_handle: String,
     /// The body.
     pub body: String,
+    /// What SQS says about it; absent from events that people write by hand.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// What SQS itself says about a message
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Attributes {
+    /// The unique id of the principal that sent it: `AIDA…` of a user, `AROA…:session` of a role.
+    pub sender_id: Option<String>,
+    /// How often it has been received, this time included; a number.
+    pub approximate_receive_count: Option<String>,
+}
+
+/// What a stage's queue delivers, and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageMessage {
+    /// What it asks for.
+    pub ask: Ask,
+    /// SQS's id, the same on every delivery. Messages with the same body in one batch are handled as the first.
+    pub message_id: String,
+    /// The unique id of the principal that sent it.
+    pub sender: Option<String>,
 }
 
 /// The messages to be delivered again.
@@ -57,7 +82,9 @@ pub enum Disposition {
         /// When.
         delay: Duration,
     },
-    /// It cannot be understood: it comes again until the queue moves it to the dead-letter queue.
+    /// It cannot be understood: it is set aside among the dead letters with the reason, then forgotten. A crash
+    /// between the two leaves a second copy there. Where it cannot be set aside it comes again, until the queue
+    /// itself moves it, without a reason.
     Refuse {
         /// Why.
         reason: String,
@@ -95,7 +122,7 @@ where
     let mut batch_item_failures = Vec::new();
     for (body, disposition) in join_all(handled).await {
         for (id, receipt) in alike.remove(&body).unwrap_or_default() {
-            if dispose(&id, &receipt, &disposition, redelivery).await {
+            if dispose(Place { id: &id, receipt: &receipt, body: &body }, &disposition, redelivery).await {
                 batch_item_failures.push(BatchItemFailure { item_identifier: id });
             }
         }
@@ -103,38 +130,60 @@ where
     BatchResponse { batch_item_failures }
 }
 
-/// Tells the queue what becomes of a message; true when it is to be delivered again.
-async fn dispose(id: &str, receipt: &str, disposition: &Disposition, redelivery: &impl Redelivery) -> bool {
-    let delay = match disposition {
-        Disposition::Acknowledge => return false,
-        Disposition::GiveBack { reason, delay } => {
-            tracing::warn!(message_id = %id, reason, delay_seconds = delay.as_secs(), "message given back");
-            *delay
-        }
-        Disposition::Refuse { reason } => {
-            tracing::error!(message_id = %id, reason, "message refused; it goes to the dead-letter queue");
-            Duration::ZERO
-        }
-    };
-    if let Err(fault) = redelivery.delay(receipt, delay).await {
-        tracing::warn!(message_id = %id, fault = fault.chain(), "the queue's own visibility timeout holds");
-    }
-    true
+/// One delivery of a message.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    id: &'a str,
+    receipt: &'a str,
+    body: &'a str,
 }
 
-/// [`each`] for a stage's queue: what cannot be parsed is refused, the rest is handled as a wake.
+/// Tells the queue what becomes of a message; true when it is to be delivered again.
+async fn dispose(place: Place<'_>, disposition: &Disposition, redelivery: &impl Redelivery) -> bool {
+    match disposition {
+        Disposition::Acknowledge => false,
+        Disposition::GiveBack { reason, delay } => {
+            give_back(place, reason, *delay, redelivery).await;
+            true
+        }
+        Disposition::Refuse { reason } => match redelivery.set_aside(place.body, reason).await {
+            Ok(()) => {
+                tracing::error!(message_id = %place.id, reason, "message refused; it lies among the dead letters");
+                false
+            }
+            Err(fault) => {
+                tracing::error!(message_id = %place.id, reason, "message refused, but it cannot be set aside");
+                if let Disposition::GiveBack { reason, delay } = fault.into() {
+                    give_back(place, &reason, delay, redelivery).await;
+                }
+                true
+            }
+        },
+    }
+}
+
+async fn give_back(place: Place<'_>, reason: &str, delay: Duration, redelivery: &impl Redelivery) {
+    tracing::warn!(message_id = %place.id, reason, delay_seconds = delay.as_secs(), "message given back");
+    if let Err(fault) = redelivery.delay(place.receipt, delay).await {
+        tracing::warn!(message_id = %place.id, fault = fault.chain(), "the queue's own visibility timeout holds");
+    }
+}
+
+/// [`each`] for a stage's queue: what cannot be parsed is refused.
 pub async fn each_stage_message<F, R>(
     event: SqsEvent,
     redelivery: &R,
     stage: Stage,
-    handle: impl Fn(Wake) -> F,
+    handle: impl Fn(StageMessage) -> F,
 ) -> BatchResponse
 where
     F: Future<Output = Disposition>,
     R: Redelivery,
 {
     each(event, redelivery, |record| {
-        let parsed = parse_stage_message(&record.body, stage).map(&handle);
+        let Record { message_id, body, attributes, .. } = record;
+        let message = |ask| StageMessage { ask, message_id, sender: attributes.sender_id };
+        let parsed = parse_stage_message(&body, stage).map(message).map(&handle);
         async move {
             match parsed {
                 Ok(handled) => handled.await,

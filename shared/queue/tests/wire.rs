@@ -129,7 +129,7 @@ async fn a_message_is_given_back_for_the_time_asked() -> Outcome {
     let url = queue_url(&config).await?;
     let queue = Queue::new(&config, [(QueueName::Notify, url.clone())].into());
     queue.send(&[Outgoing::now(Message::Notify { run: run()? })]).await?;
-    let redelivery = Redelivery::new(&config, &url);
+    let redelivery = Redelivery::new(&config, &url, "http://127.0.0.1/000000000000/nowhere");
 
     let first = receive(&config, &url).await?;
     let receipt = first.first().and_then(Received::receipt_handle).ok_or("nothing came")?;
@@ -140,6 +140,50 @@ async fn a_message_is_given_back_for_the_time_asked() -> Outcome {
 
     assert!(receive(&config, &url).await?.is_empty());
     assert_eq!(count(&config, &url, QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await?, "1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_is_set_aside_with_its_reason() -> Outcome {
+    let config = aws::config(local_ministack::shared().endpoint());
+    let (url, letters) = (queue_url(&config).await?, queue_url(&config).await?);
+    let redelivery = Redelivery::new(&config, &url, &letters);
+    let (body, reason) = ("{\"kind\": …\n", "\u{1b}[31mfield `run`\u{0}:\nmust be a run's id");
+
+    redelivery.set_aside(body, reason).await?;
+    redelivery.set_aside(body, "").await?;
+
+    let received = Client::new(&config)
+        .receive_message()
+        .queue_url(&letters)
+        .max_number_of_messages(10)
+        .message_attribute_names("All")
+        .send()
+        .await?;
+    let mut reasons = Vec::new();
+    for message in received.messages() {
+        let attributes = message.message_attributes().ok_or("no attributes")?;
+        let text = |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or_default();
+        assert_eq!(message.body(), Some(body));
+        assert_eq!(Some(text("function")), url.rsplit('/').next());
+        assert!(text("at").ends_with('Z'), "{}", text("at"));
+        reasons.push(text("reason").to_owned());
+    }
+    reasons.sort();
+    assert_eq!(reasons, ["field `run`: must be a run's id", "no reason was given"]);
+    assert!(receive(&config, &url).await?.is_empty(), "the own queue is left alone");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_sqs_does_not_take_is_left_to_the_caller() -> Outcome {
+    let config = aws::config(local_ministack::shared().endpoint());
+    let url = queue_url(&config).await?;
+    let redelivery = Redelivery::new(&config, &url, url.replace("queue-", "nowhere-"));
+
+    let fault = redelivery.set_aside("{", "no JSON").await.err().ok_or("it was set aside")?;
+
+    assert_eq!(fault.advice, Advice::Reject, "{}", fault.chain());
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use domain::ids::Stage;
 use domain::message::QueueName;
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, function_of};
 
 /// A wake for a task that nobody knows is acknowledged, and the log says why.
 pub(super) async fn a_task_that_nobody_knows(world: &World<'_>) -> anyhow::Result<()> {
@@ -23,7 +23,8 @@ pub(super) async fn a_task_that_nobody_knows(world: &World<'_>) -> anyhow::Resul
     Ok(())
 }
 
-/// What cannot be read ends in the dead-letter queue as it was sent, on every queue.
+/// What cannot be read lies in the dead-letter queue as it was sent, with the reason beside it, on every queue. It
+/// gets there at once: the queue's own count of receives is the second net.
 pub(super) async fn messages_that_cannot_be_read(world: &World<'_>) -> anyhow::Result<()> {
     let stages = Stage::ALL.map(QueueName::Stage);
     let queues: Vec<QueueName> = [QueueName::Plan, QueueName::Notify].into_iter().chain(stages).collect();
@@ -34,7 +35,12 @@ pub(super) async fn messages_that_cannot_be_read(world: &World<'_>) -> anyhow::R
     for queue in &queues {
         let what = format!("a dead letter of {queue:?}");
         let letter = eventually(&what, async || world.take_dead_letter(*queue).await).await?;
-        ensure!(letter == body(queue), "the dead letter of {queue:?} is changed: {letter}");
+        ensure!(letter.body == body(queue), "the dead letter of {queue:?} is changed: {}", letter.body);
+        let attribute = |name| letter.attributes.get(name).map_or("", String::as_str);
+        ensure!(attribute("reason").contains("JSON"), "the reason of {queue:?}: {}", attribute("reason"));
+        let function = format!("{}-{}", world.record.name, function_of(*queue));
+        ensure!(attribute("function") == function, "{queue:?} was refused by {}", attribute("function"));
+        ensure!(attribute("at").ends_with('Z'), "{queue:?} was refused at {}", attribute("at"));
         ensure!(world.queued(*queue).await? == 0, "the queue {queue:?} still holds something");
     }
     Ok(())

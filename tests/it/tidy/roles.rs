@@ -6,7 +6,7 @@ use super::Findings;
 use super::checkout::Checkout;
 use super::crates::Crates;
 use super::template::{FILE, Function, Statement, Template};
-use super::variables::{queue_resource, queues_named};
+use super::variables::{own_dead_letters, queue_resource, queues_named};
 
 /// Adapters and the services that their calls go to.
 const ADAPTERS: [(&str, &str); 7] = [
@@ -47,7 +47,7 @@ pub(super) fn check(template: &Template, checkout: &Checkout, crates: &Crates) -
             );
         }
         findings.extend(role.check_others());
-        findings.extend(role.check_sending(checkout)?);
+        findings.extend(role.check_sending(template, checkout)?);
         findings.extend(role.check_polling());
         findings.extend(role.check_secrets());
         findings.extend(role.check_reading());
@@ -130,18 +130,19 @@ impl Role<'_> {
         findings
     }
 
-    fn check_sending(&self, checkout: &Checkout) -> anyhow::Result<Findings> {
+    fn check_sending(&self, template: &Template, checkout: &Checkout) -> anyhow::Result<Findings> {
         let targets = queues_named(self.function, checkout)?;
         let expected = targets
             .iter()
             .filter_map(|queue| queue_resource(queue.variable()))
+            .chain(own_dead_letters(self.function, template).map(str::to_owned))
             .map(|queue| format!("{queue}.Arn"));
         let expected: BTreeSet<String> = expected.collect();
         let allowed: BTreeSet<String> =
             self.allowed("sqs:SendMessage").into_iter().map(str::to_owned).collect();
         let differs = expected != allowed;
         Ok(differs
-            .then(|| self.finding(&format!("may send to {allowed:?}; its main names {expected:?}")))
+            .then(|| self.finding(&format!("may send to {allowed:?}; its main names, with its own dead letters, {expected:?}")))
             .into_iter()
             .collect())
     }

@@ -7,10 +7,13 @@ use domain::message::QueueName;
 
 use super::Findings;
 use super::checkout::Checkout;
-use super::template::{FILE, Function, Template};
+use super::template::{FILE, Function, Template, arn_of};
 
 /// The only file that may read the environment.
 const READER: &str = "shared/lambda/src/config.rs";
+
+/// Where a function sets aside what it cannot read.
+const DEAD_LETTERS: &str = "DEAD_LETTERS_URL";
 
 pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<Findings> {
     let mut findings = Findings::new();
@@ -39,6 +42,14 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
                 ));
             }
         }
+        if let Some(letters) = function.variables.get(DEAD_LETTERS)
+            && !own_dead_letters(function, template).any(|own| own == letters)
+        {
+            findings.push(format!(
+                "{FILE}: `{DEAD_LETTERS}` of `{}` is set to `{letters}`; it names the dead letters of the queue that wakes it",
+                function.name
+            ));
+        }
     }
     for path in checkout.below("functions/", ".rs").chain(checkout.below("shared/", ".rs")) {
         if path != READER && path.contains("/src/") && checkout.text(path)?.contains("env::var") {
@@ -48,6 +59,16 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
         }
     }
     Ok(findings)
+}
+
+/// The queues of the dead letters of those that wake the function.
+pub(super) fn own_dead_letters<'a>(
+    function: &'a Function,
+    template: &'a Template,
+) -> impl Iterator<Item = &'a str> {
+    let redrive =
+        |queue: &String| template.properties(queue)?["RedrivePolicy"]["deadLetterTargetArn"].as_str();
+    function.sources.iter().filter_map(move |(queue, _)| redrive(queue)).filter_map(arn_of)
 }
 
 /// The queues whose names stand in the function's main.

@@ -17,7 +17,7 @@ pub use cluster::{Application, Cluster, ProbeAnswer, Rollout};
 pub use fault::{Advice, Answer, Fault, Written};
 pub use github::{Check, CheckState, Checks, Comparison, Source};
 pub use people::{Chat, Mail, Post};
-pub use queue::{Queue, Redelivery};
+pub use queue::{Queue, Redelivery, printable_reason};
 pub use secrets::{Secret, Secrets};
 pub use store::{
     Deliveries, Delivery, DeliveryState, Environments, Fence, Locking, NoticeBook, Release, Runs, Said, Told,

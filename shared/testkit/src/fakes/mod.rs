@@ -23,7 +23,7 @@ pub use clock::Clock;
 pub use cluster::{Applied, Fate, MemoryCluster};
 pub use github::{CheckRun, MemoryGitHub};
 pub use images::MemoryImages;
-pub use queue::{MemoryQueue, Received, VISIBILITY};
+pub use queue::{DeadLetter, MemoryQueue, Received, VISIBILITY};
 pub use secrets::MemorySecrets;
 pub use store::MemoryStore;
 pub use wire::{Trouble, Wire};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::message::{Outgoing, QueueName};
-use domain::ports::{Answer, Queue, Redelivery};
+use domain::ports::{Answer, Fault, Queue, Redelivery, printable_reason};
 use domain::time::Timestamp;
 
 use super::clock::Clock;
@@ -19,7 +19,12 @@ pub const VISIBILITY: Duration = Duration::from_mins(6);
 const BATCH: usize = 3;
 
 /// After so many receives a message is dead, as in template.yaml.
-const MOST_RECEIVES: u32 = 5;
+fn most_receives(queue: QueueName) -> u32 {
+    match queue {
+        QueueName::Plan | QueueName::Stage(_) => 10,
+        QueueName::Notify => 20,
+    }
+}
 
 /// All of Slipway's queues. Clones share them.
 #[derive(Debug, Clone)]
@@ -33,7 +38,7 @@ pub struct MemoryQueue {
 struct State {
     sent: u64,
     messages: BTreeMap<u64, Message>,
-    dead: Vec<(QueueName, String)>,
+    dead: Vec<DeadLetter>,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,17 @@ struct Message {
     body: String,
     visible: Timestamp,
     receives: u32,
+}
+
+/// A message in a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The queue it came from.
+    pub queue: QueueName,
+    /// Its body.
+    pub body: String,
+    /// Why its function set it aside; none where the queue itself moved it.
+    pub reason: Option<String>,
 }
 
 /// A message in somebody's hands.
@@ -117,11 +133,11 @@ impl MemoryQueue {
             message.receives += 1;
             message.visible = until;
             let received = Received { queue: message.queue, number, body: message.body.clone() };
-            if message.receives <= MOST_RECEIVES {
+            if message.receives <= most_receives(message.queue) {
                 return Some(received);
             }
             state.messages.remove(&number);
-            state.dead.push((received.queue, received.body));
+            state.dead.push(DeadLetter { queue: received.queue, body: received.body, reason: None });
             None
         })
     }
@@ -153,6 +169,17 @@ impl MemoryQueue {
         })
     }
 
+    /// How many messages were ever sent.
+    pub fn sent(&self) -> u64 {
+        self.state.with(|state| state.sent)
+    }
+
+    /// A visible message's queue and body, where it lies.
+    pub fn body(&self, number: u64) -> Option<(QueueName, String)> {
+        let shown = |message: &Message| (message.queue, message.body.clone());
+        self.state.with(|state| state.messages.get(&number).map(shown))
+    }
+
     /// How many messages wait on all queues.
     pub fn len(&self) -> usize {
         self.state.with(|state| state.messages.len())
@@ -163,8 +190,8 @@ impl MemoryQueue {
         self.len() == 0
     }
 
-    /// The bodies in the dead-letter queues.
-    pub fn dead(&self) -> Vec<(QueueName, String)> {
+    /// What lies in the dead-letter queues.
+    pub fn dead(&self) -> Vec<DeadLetter> {
         self.state.with(|state| state.dead.clone())
     }
 }
@@ -211,5 +238,17 @@ impl Redelivery for MemoryQueue {
                 Ok(())
             })
             .await
+    }
+
+    async fn set_aside(&self, body: &str, reason: &str) -> Answer<()> {
+        let set_aside = |state: &mut State| {
+            // All queues are one here: whose letters they are is told by the message in hands.
+            let message = state.messages.values().find(|message| message.body == body);
+            let queue = message.ok_or_else(|| Fault::reject("no queue holds such a message"))?.queue;
+            let (body, reason) = (body.to_owned(), Some(printable_reason(reason)));
+            state.dead.push(DeadLetter { queue, body, reason });
+            Ok(())
+        };
+        self.wire.call("queue.set_aside", || self.state.with(set_aside)).await
     }
 }

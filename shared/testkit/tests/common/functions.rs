@@ -5,7 +5,7 @@ use std::future::Future;
 use domain::ids::Stage;
 use domain::message::QueueName;
 use domain::time::Timestamp;
-use lambda::{BatchResponse, Record, SqsEvent, StageWork, drive, each, each_stage_message};
+use lambda::{Attributes, BatchResponse, Record, SqsEvent, StageWork, drive, each, each_stage_message};
 use serde_json::Value;
 use slipway_build::ImageBuilds;
 use slipway_deploy::Deployment;
@@ -87,6 +87,7 @@ impl Functions {
             message_id: received.message_id(),
             receipt_handle: received.receipt(),
             body: received.body.clone(),
+            attributes: Attributes::default(),
         };
         let event = SqsEvent { records: batch.iter().map(record).collect() };
         let queue = &self.world.queue;
@@ -128,8 +129,8 @@ impl Functions {
         work: &'a impl StageWork,
     ) -> impl Future<Output = BatchResponse> + 'a {
         let (store, queue) = (&self.world.store, &self.world.queue);
-        each_stage_message(event, queue, stage, async move |wake| {
-            drive(store, queue, work, &wake, || self.now()).await
+        each_stage_message(event, queue, stage, async move |message| {
+            drive(store, queue, work, &message.wake, || self.now()).await
         })
     }
 

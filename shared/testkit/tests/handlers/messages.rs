@@ -3,10 +3,10 @@
 use domain::ids::Stage;
 use domain::message::{Message, QueueName};
 use domain::run::PhaseKind;
-use lambda::{Record, SqsEvent, drive, each_stage_message};
+use lambda::{Attributes, Disposition, Record, SqsEvent, StageMessage, drive, each_stage_message};
 use slipway_test::Tests;
 use testkit::builders::{a_run, a_service, a_task};
-use testkit::fakes::World;
+use testkit::fakes::{DeadLetter, Trouble, World};
 
 use crate::a_run_at;
 
@@ -18,18 +18,19 @@ async fn handle(world: &World, bodies: &[&str]) -> String {
             message_id: format!("m{number}"),
             receipt_handle: number.to_string(),
             body: (*body).to_owned(),
+            attributes: Attributes::default(),
         }
     };
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
     let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };
-    let response = each_stage_message(event, &world.queue, Stage::Test, async |wake| {
-        drive(&world.store, &world.queue, &work, &wake, || world.clock.now()).await
+    let response = each_stage_message(event, &world.queue, Stage::Test, async |message| {
+        drive(&world.store, &world.queue, &work, &message.wake, || world.clock.now()).await
     });
     serde_json::to_string(&response.await).expect("plain data")
 }
 
 #[tokio::test]
-async fn only_what_cannot_be_read_comes_back() {
+async fn only_what_cannot_be_read_is_set_aside_with_its_reason() {
     let world = World::new();
     let head = a_run_at(PhaseKind::Test);
     let task = a_task(&head, "test/authentication", &a_service("authentication"));
@@ -39,6 +40,65 @@ async fn only_what_cannot_be_read_comes_back() {
     let unknown = body(&Message::wake(&a_run().id, &testkit::builders::name("test/nobody")));
     let elsewhere = body(&Message::Notify { run: head.id.clone() });
     let answer = handle(&world, &[&known, "{", &unknown, &elsewhere]).await;
-    insta::assert_snapshot!(answer, @r#"{"batchItemFailures":[{"itemIdentifier":"m1"},{"itemIdentifier":"m3"}]}"#);
+    insta::assert_snapshot!(answer, @r#"{"batchItemFailures":[]}"#);
+    let queue = QueueName::Stage(Stage::Test);
+    let letter =
+        |body: &str, reason: &str| DeadLetter { queue, body: body.to_owned(), reason: Some(reason.to_owned()) };
+    let expected = [
+        letter("{", "the body is neither a stage message nor a CodeBuild event"),
+        letter(&elsewhere, "the message belongs on the notify queue"),
+    ];
+    let mut dead = world.queue.dead();
+    dead.sort_by(|one, other| one.body.cmp(&other.body).reverse());
+    assert_eq!(dead, expected);
     assert_eq!(world.tests.running().len(), 1, "the good one was handled");
+}
+
+#[tokio::test]
+async fn what_cannot_be_set_aside_comes_back_so_that_nothing_is_lost() {
+    let world = World::new();
+    world.wire.trouble_next("queue.set_aside", Trouble::FailBefore);
+    let answer = handle(&world, &["{"]).await;
+    insta::assert_snapshot!(answer, @r#"{"batchItemFailures":[{"itemIdentifier":"m0"}]}"#);
+    assert_eq!(world.queue.dead(), []);
+
+    let answer = handle(&world, &["{"]).await;
+    insta::assert_snapshot!(answer, @r#"{"batchItemFailures":[]}"#);
+    assert_eq!(world.queue.dead().len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_before_the_acknowledgement_leaves_a_second_copy() {
+    let world = World::new();
+    world.wire.trouble_next("queue.set_aside", Trouble::FailAfter);
+    for expected in [r#"{"batchItemFailures":[{"itemIdentifier":"m0"}]}"#, r#"{"batchItemFailures":[]}"#] {
+        assert_eq!(handle(&world, &["{"]).await, expected);
+    }
+    assert_eq!(world.queue.dead().len(), 2);
+}
+
+/// The whole record, as Lambda hands it over: who sent a message is known to its handler.
+#[tokio::test]
+async fn a_stage_learns_the_id_and_the_sender_of_its_message() {
+    let world = World::new();
+    let wake = Message::wake(&a_run().id, &testkit::builders::name("test/authentication"));
+    let body = serde_json::to_string(&wake).expect("plain data");
+    let record = serde_json::json!({
+        "messageId": "one", "receiptHandle": "1", "body": body,
+        "attributes": { "ApproximateReceiveCount": "1", "SenderId": "AIDAEXAMPLE", "SentTimestamp": "1" },
+        "eventSource": "aws:sqs",
+    });
+    let by_hand = serde_json::json!({ "messageId": "two", "receiptHandle": "2", "body": format!("{body} ") });
+    let event = serde_json::json!({ "Records": [record, by_hand] });
+    let event: SqsEvent = serde_json::from_value(event).expect("an event");
+    let seen = std::cell::RefCell::new(Vec::new());
+    each_stage_message(event, &world.queue, Stage::Test, async |message: StageMessage| {
+        seen.borrow_mut().push((message.message_id, message.sender));
+        Disposition::Acknowledge
+    })
+    .await;
+    let mut seen = seen.into_inner();
+    seen.sort();
+    let expected = [("one", Some("AIDAEXAMPLE")), ("two", None)];
+    assert_eq!(seen, expected.map(|(id, sender)| (id.to_owned(), sender.map(str::to_owned))));
 }

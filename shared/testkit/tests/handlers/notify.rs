@@ -3,7 +3,7 @@
 use domain::message::Message;
 use domain::run::{PhaseKind, Run};
 use domain::spec::Notifications;
-use lambda::{BatchResponse, Disposition, Record, SqsEvent, each};
+use lambda::{Attributes, BatchResponse, Disposition, Record, SqsEvent, each};
 use slipway_notify::Notifier;
 use testkit::builders::{a_service, a_task};
 use testkit::fakes::{Trouble, World};
@@ -46,6 +46,7 @@ async fn a_batch_of_wakes_of_one_run_is_told_once() {
         message_id: format!("m{number}"),
         receipt_handle: number.to_string(),
         body: body.clone(),
+        attributes: Attributes::default(),
     };
     let event = SqsEvent { records: (0..10).map(record).collect() };
     let told = std::cell::Cell::new(0);
