@@ -4,6 +4,7 @@
 //! packages; its root filesystem is kept in a cache folder, from which a fresh engine imports it in seconds.
 
 mod debian;
+mod lambda;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,6 +16,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::{Engine, Progress};
+
+pub use lambda::ensure_lambda;
 
 /// The base image for Python services where it can be pulled.
 pub const OFFICIAL_PYTHON: &str = "python:3.12-slim";
@@ -60,7 +63,7 @@ pub async fn ensure_python(
     if engine.output(&["image", "inspect", "--format", "{{.Id}}", OFFICIAL_PYTHON]).await.is_ok() {
         return Ok(OFFICIAL_PYTHON);
     }
-    let why = match registry_answers().await {
+    let why = match registry_answers(REGISTRY).await {
         Ok(()) => {
             progress(&format!("base image: pulling {OFFICIAL_PYTHON}"));
             match engine.output(&["pull", "--quiet", OFFICIAL_PYTHON]).await {
@@ -112,20 +115,27 @@ pub async fn ensure_build(
             build.args(["--build-arg", proxy]);
         }
     }
-    // The Dockerfile comes by standard input: there is no folder to send.
+    if let Err(complaint) = build_from_text(build, BUILD_DOCKERFILE).await? {
+        bail!("the image {LOCAL_BUILD} cannot be built:\n{complaint}");
+    }
+    Ok(LOCAL_BUILD)
+}
+
+/// Runs a `docker build` whose Dockerfile comes by standard input, as there is no folder to send. A build that fails
+/// answers with its last lines.
+async fn build_from_text(mut build: Command, dockerfile: &str) -> anyhow::Result<Result<(), String>> {
     build.arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = build.spawn().context("the Docker client does not start")?;
     if let Some(mut input) = child.stdin.take() {
-        input.write_all(BUILD_DOCKERFILE.as_bytes()).await.context("handing over the Dockerfile")?;
+        input.write_all(dockerfile.as_bytes()).await.context("handing over the Dockerfile")?;
     }
     let output = child.wait_with_output().await?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = complaint.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
-        bail!("the image {LOCAL_BUILD} cannot be built:\n{last}");
+    if output.status.success() {
+        return Ok(Ok(()));
     }
-    Ok(LOCAL_BUILD)
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = complaint.lines().collect();
+    Ok(Err(lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")))
 }
 
 async fn has_recipe(engine: &Engine, image: &str, recipe: &str) -> bool {
@@ -134,23 +144,23 @@ async fn has_recipe(engine: &Engine, image: &str, recipe: &str) -> bool {
     label.is_ok_and(|label| label == recipe)
 }
 
-/// Whether Docker Hub can be reached at all, known within three seconds. Any HTTP answer will do: without a
-/// token it is 401.
-async fn registry_answers() -> anyhow::Result<()> {
+/// Whether a registry can be reached at all, known within three seconds. Any HTTP answer will do: without a token it
+/// is 401.
+async fn registry_answers(registry: &str) -> anyhow::Result<()> {
     let mut probe = Command::new("curl");
     probe.args(["--silent", "--show-error", "--head", "--output", "/dev/null"]);
-    probe.args(["--max-time", &REGISTRY_LIMIT.as_secs().to_string(), &format!("https://{REGISTRY}/v2/")]);
+    probe.args(["--max-time", &REGISTRY_LIMIT.as_secs().to_string(), &format!("https://{registry}/v2/")]);
     probe.stdin(Stdio::null());
     match probe.output().await {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => bail!("{}", String::from_utf8_lossy(&output.stderr).trim()),
         Err(_) => {
             // No curl: a connection is the next best sign.
-            let connection = tokio::net::TcpStream::connect((REGISTRY, 443));
+            let connection = tokio::net::TcpStream::connect((registry, 443));
             let opened = tokio::time::timeout(REGISTRY_LIMIT, connection).await;
             opened
-                .with_context(|| format!("{REGISTRY} does not answer"))?
-                .with_context(|| REGISTRY.to_owned())?;
+                .with_context(|| format!("{registry} does not answer"))?
+                .with_context(|| registry.to_owned())?;
             Ok(())
         }
     }
