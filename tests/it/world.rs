@@ -121,11 +121,11 @@ impl<'a> World<'a> {
     }
 
     fn queue_url(&self, queue: QueueName) -> anyhow::Result<&str> {
-        self.output(&format!("{}QueueUrl", capital(function_of(queue))))
+        self.output(&format!("{}QueueUrl", capital(queue.function())))
     }
 
     async fn dead_letter_url(&self, queue: QueueName) -> anyhow::Result<String> {
-        let name = format!("{}-{}-dead-letters", self.record.name, function_of(queue));
+        let name = format!("{}-{}-dead-letters", self.record.name, queue.function());
         let answer = self.aws.json("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name })).await?;
         Ok(answer["QueueUrl"].as_str().context("a queue's URL")?.to_owned())
     }
@@ -218,14 +218,6 @@ pub(crate) async fn eventually<T>(
             return Ok(seen);
         }
         ensure!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-    }
-}
-
-pub(crate) fn function_of(queue: QueueName) -> &'static str {
-    match queue {
-        QueueName::Plan => "plan",
-        QueueName::Stage(stage) => stage.as_str(),
-        QueueName::Notify => "notify",
     }
 }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::ids::RunId;
-use domain::message::Message;
+use domain::message::{Message, QueueName, Unreadable, parse_message};
 use domain::ports::{Answer, Chat, Check, Checks, Fault, NoticeBook, Post, Runs, Said, Told, Written};
 use domain::run::Run;
 use domain::task::Task;
@@ -45,10 +45,12 @@ where
 {
     /// Handles one message of the notify queue; `holder` names this invocation in the lease.
     pub async fn handle(&self, body: &str, holder: &str, now: Timestamp) -> Disposition {
-        let run = match serde_json::from_str(body) {
+        let run = match parse_message(body, QueueName::Notify) {
             Ok(Message::Notify { run }) => run,
-            Ok(_) => return Disposition::Refuse { reason: "the message belongs on another queue".into() },
-            Err(error) => return Disposition::Refuse { reason: format!("not a notify message: {error}") },
+            Ok(other) => {
+                return Disposition::Refuse { reason: Unreadable::Elsewhere(other.queue()).to_string() };
+            }
+            Err(unreadable) => return Disposition::Refuse { reason: unreadable.to_string() },
         };
         match self.tell(&run, holder, now).await {
             Ok(disposition) => disposition,
@@ -90,9 +92,9 @@ where
                 delay: LEASED,
             });
         }
-        if head.is_finished() && head.due.is_some() {
+        if head.has_ended() && head.due.is_some() {
             // A conflict means that the run has moved on, and with it its next message.
-            let (Written::Yes | Written::Conflict) = self.store.write_run(&head.told()).await?;
+            let (Written::Yes | Written::Conflict) = self.store.write_run(&head.at_rest()).await?;
         }
         Ok(Disposition::Acknowledge)
     }

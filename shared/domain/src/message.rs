@@ -1,10 +1,15 @@
 //! What travels on the queues. A message names work; the state says what is to be done.
 
+mod reading;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptId, DeliveryId, RepositoryName, RunId, Sha, Stage, TaskId};
+use crate::ids::{DeliveryId, RepositoryName, RunId, Sha, Stage, TaskId};
+use crate::rerun::Rerun;
+
+pub use reading::{TASK_VARIABLE, Unreadable, parse_message, parse_stage_message};
 
 /// A message of one of Slipway's queues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,10 @@ pub enum Message {
     },
     /// A stage's queue: a task to look at.
     Task(Wake),
+    /// A stage's queue: a person wants a task to run again.
+    Rerun(Rerun),
+    /// A stage's queue: a stuck task to try again. It lies in the dead-letter queue until a person redrives it.
+    Revive(Revive),
     /// notify: a run whose state should be told.
     Notify {
         /// The run.
@@ -37,6 +46,41 @@ pub struct Wake {
     /// The number of the timer whose delayed message this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<u32>,
+}
+
+/// A stuck task to try again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revive {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The version of the stuck task; a later one is another trouble, with a message of its own.
+    pub version: u64,
+}
+
+/// What a message on a stage's queue asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// To look at a task.
+    Wake(Wake),
+    /// To run a task again.
+    Rerun(Rerun),
+    /// To try a stuck task again.
+    Revive(Revive),
+}
+
+impl Ask {
+    /// The task it is about, as a plain wake.
+    pub fn wake(&self) -> Wake {
+        match self {
+            Self::Wake(wake) => wake.clone(),
+            Self::Rerun(Rerun { run, task, .. }) | Self::Revive(Revive { run, task, .. }) => {
+                Wake { run: run.clone(), task: task.clone(), timer: None }
+            }
+        }
+    }
 }
 
 /// A commit to look at: the few facts of the webhook that travel on.
@@ -93,6 +137,26 @@ pub enum QueueName {
 }
 
 impl QueueName {
+    /// All of them, in the order in which a run meets them.
+    pub const ALL: [Self; 7] = [
+        Self::Plan,
+        Self::Stage(Stage::Test),
+        Self::Stage(Stage::Build),
+        Self::Stage(Stage::Publish),
+        Self::Stage(Stage::Deploy),
+        Self::Stage(Stage::Verify),
+        Self::Notify,
+    ];
+
+    /// The name of the function that it wakes: in a stack, the queue is called `<stack>-<function>`.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Stage(stage) => stage.as_str(),
+            Self::Notify => "notify",
+        }
+    }
+
     /// The environment variable that holds the queue's URL.
     pub fn variable(self) -> &'static str {
         match self {
@@ -118,88 +182,9 @@ impl Message {
         match self {
             Self::Plan(_) | Self::Tips { .. } => QueueName::Plan,
             Self::Task(wake) => QueueName::Stage(wake.task.stage),
+            Self::Rerun(rerun) => QueueName::Stage(rerun.task.stage),
+            Self::Revive(revive) => QueueName::Stage(revive.task.stage),
             Self::Notify { .. } => QueueName::Notify,
         }
-    }
-}
-
-/// A stage message that cannot be understood; it goes to the dead-letter queue with this reason.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Not JSON, or not of a known form.
-    #[error("the body is neither a stage message nor a CodeBuild event")]
-    Form(#[from] serde_json::Error),
-    /// A message of another queue.
-    #[error("the message belongs on the {0} queue")]
-    Elsewhere(&'static str),
-    /// A build of another system in the same project.
-    #[error("the build event carries no SLIPWAY_TASK")]
-    NoTask,
-    /// `SLIPWAY_TASK` is not one of ours.
-    #[error("the build event's SLIPWAY_TASK is not an attempt id")]
-    Task(#[from] crate::ids::InvalidName),
-}
-
-/// Reads the body of a stage queue's message: a wake, or CodeBuild's event, which is a wake too.
-///
-/// # Errors
-/// When the body is neither, or belongs on another queue.
-pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Wake, Unreadable> {
-    let value: serde_json::Value = serde_json::from_str(body)?;
-    let wake = if value.get("detail-type").is_some() {
-        let event: BuildEvent = serde_json::from_value(value)?;
-        let attempt = event.attempt()?;
-        Wake { run: attempt.run, task: attempt.task, timer: None }
-    } else {
-        match serde_json::from_value(value)? {
-            Message::Task(wake) => wake,
-            Message::Plan(_) | Message::Tips { .. } => return Err(Unreadable::Elsewhere("plan")),
-            Message::Notify { .. } => return Err(Unreadable::Elsewhere("notify")),
-        }
-    };
-    if wake.task.stage == stage { Ok(wake) } else { Err(Unreadable::Elsewhere(wake.task.stage.as_str())) }
-}
-
-/// The part of `CodeBuild Build State Change` that names the task
-/// (<https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications.html>).
-#[derive(Deserialize)]
-struct BuildEvent {
-    detail: BuildDetail,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct BuildDetail {
-    additional_information: BuildInformation,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct BuildInformation {
-    environment: BuildEnvironment,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct BuildEnvironment {
-    #[serde(default)]
-    environment_variables: Vec<BuildVariable>,
-}
-
-#[derive(Deserialize)]
-struct BuildVariable {
-    name: String,
-    value: String,
-}
-
-/// The variable by which a build names its task.
-pub const TASK_VARIABLE: &str = "SLIPWAY_TASK";
-
-impl BuildEvent {
-    fn attempt(&self) -> Result<AttemptId, Unreadable> {
-        let variables = &self.detail.additional_information.environment.environment_variables;
-        let variable =
-            variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
-        Ok(variable.value.parse()?)
     }
 }

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use domain::ids::Stage;
 use domain::message::QueueName;
 
-use crate::world::{World, eventually, function_of};
+use crate::world::{World, eventually};
 
 /// A wake for a task that nobody knows is acknowledged, and the log says why.
 pub(super) async fn a_task_that_nobody_knows(world: &World<'_>) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ pub(super) async fn messages_that_cannot_be_read(world: &World<'_>) -> anyhow::R
         ensure!(letter.body == body(queue), "the dead letter of {queue:?} is changed: {}", letter.body);
         let attribute = |name| letter.attributes.get(name).map_or("", String::as_str);
         ensure!(attribute("reason").contains("JSON"), "the reason of {queue:?}: {}", attribute("reason"));
-        let function = format!("{}-{}", world.record.name, function_of(*queue));
+        let function = format!("{}-{}", world.record.name, queue.function());
         ensure!(attribute("function") == function, "{queue:?} was refused by {}", attribute("function"));
         ensure!(attribute("at").ends_with('Z'), "{queue:?} was refused at {}", attribute("at"));
         ensure!(world.queued(*queue).await? == 0, "the queue {queue:?} still holds something");

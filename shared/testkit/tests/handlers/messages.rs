@@ -3,7 +3,7 @@
 use domain::ids::Stage;
 use domain::message::{Message, QueueName};
 use domain::run::PhaseKind;
-use lambda::{Attributes, Disposition, Record, SqsEvent, StageMessage, drive, each_stage_message};
+use lambda::{Attributes, Disposition, Record, SqsEvent, StageFunction, StageMessage, each_stage_message};
 use slipway_test::Tests;
 use testkit::builders::{a_run, a_service, a_task};
 use testkit::fakes::{DeadLetter, Trouble, World};
@@ -24,7 +24,9 @@ async fn handle(world: &World, bodies: &[&str]) -> String {
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
     let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };
     let response = each_stage_message(event, &world.queue, Stage::Test, async |message| {
-        drive(&world.store, &world.queue, &work, &message.wake, || world.clock.now()).await
+        StageFunction { store: &world.store, queue: &world.queue, redelivery: &world.queue, work: &work }
+            .attend(&message, || world.clock.now())
+            .await
     });
     serde_json::to_string(&response.await).expect("plain data")
 }
@@ -42,11 +44,14 @@ async fn only_what_cannot_be_read_is_set_aside_with_its_reason() {
     let answer = handle(&world, &[&known, "{", &unknown, &elsewhere]).await;
     insta::assert_snapshot!(answer, @r#"{"batchItemFailures":[]}"#);
     let queue = QueueName::Stage(Stage::Test);
-    let letter =
-        |body: &str, reason: &str| DeadLetter { queue, body: body.to_owned(), reason: Some(reason.to_owned()) };
+    let letter = |body: &str, reason: &str| DeadLetter {
+        queue,
+        body: body.to_owned(),
+        reason: Some(reason.to_owned()),
+    };
     let expected = [
-        letter("{", "the body is neither a stage message nor a CodeBuild event"),
-        letter(&elsewhere, "the message belongs on the notify queue"),
+        letter("{", "the body is not a JSON object with a field `kind`: EOF while parsing an object at line 1 column 1"),
+        letter(&elsewhere, "a message of this kind and stage belongs on the `notify` queue"),
     ];
     let mut dead = world.queue.dead();
     dead.sort_by(|one, other| one.body.cmp(&other.body).reverse());

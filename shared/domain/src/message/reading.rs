@@ -1,0 +1,276 @@
+//! Reads the bodies of messages, and says of those that cannot be read what is wrong and what is allowed.
+//!
+//! No value is ever repeated: reasons are logged, and nobody knows what was put onto a queue by mistake.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Ask, Message, QueueName, Wake};
+use crate::ids::{AttemptId, Stage};
+use crate::text;
+
+/// The variable by which a build names its task.
+pub const TASK_VARIABLE: &str = "SLIPWAY_TASK";
+
+/// The most characters shown of a field's name that is not known.
+const LONGEST_NAME: usize = 40;
+
+/// A message that cannot be understood; it goes to the dead-letter queue with this reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// No JSON, or not an object.
+    #[error("the body is not a JSON object with a field `kind`: {0}")]
+    Json(String),
+    /// An object, but not of a form that is known; one sentence for each field.
+    #[error("{}", .0.join("; "))]
+    Fields(Vec<String>),
+    /// An event about a build, but not of the form that `CodeBuild` documents.
+    #[error("the body is no CodeBuild Build State Change: {0}")]
+    Event(String),
+    /// A message of another queue.
+    #[error("a message of this kind and stage belongs on the `{}` queue", .0.function())]
+    Elsewhere(QueueName),
+    /// A build of another system in the same project.
+    #[error("the build event carries no variable `{TASK_VARIABLE}`; only builds that Slipway started do")]
+    NoTask,
+    /// `SLIPWAY_TASK` is not one of ours.
+    #[error(
+        "the build event's `{TASK_VARIABLE}` must be an attempt's id: `<run>/<stage>/<subject>/<attempt>`"
+    )]
+    Task,
+}
+
+/// Reads the body of a message of that queue; `CodeBuild`'s event on a stage's queue is a wake.
+///
+/// # Errors
+/// When it has no form that is known, or belongs on another queue.
+pub fn parse_message(body: &str, queue: QueueName) -> Result<Message, Unreadable> {
+    let object: Map<String, Value> = match serde_json::from_str(body) {
+        Ok(Value::Object(object)) => object,
+        Ok(value) => return Err(Unreadable::Json(format!("it is {}", kind_of(&value)))),
+        Err(error) => return Err(Unreadable::Json(error.to_string())),
+    };
+    let message = if object.contains_key("detail-type") && matches!(queue, QueueName::Stage(_)) {
+        wake_of(object)?
+    } else {
+        typed(&object).map_err(|first| Unreadable::Fields(problems(&object, &first)))?
+    };
+    let belongs = message.queue();
+    if belongs == queue { Ok(message) } else { Err(Unreadable::Elsewhere(belongs)) }
+}
+
+/// Reads the body of a stage queue's message: a wake, a person's request, or `CodeBuild`'s event.
+///
+/// # Errors
+/// As [`parse_message`].
+pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> {
+    match parse_message(body, QueueName::Stage(stage))? {
+        Message::Task(wake) => Ok(Ask::Wake(wake)),
+        Message::Rerun(rerun) => Ok(Ask::Rerun(rerun)),
+        Message::Revive(revive) => Ok(Ask::Revive(revive)),
+        other @ (Message::Plan(_) | Message::Tips { .. } | Message::Notify { .. }) => {
+            Err(Unreadable::Elsewhere(other.queue()))
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(object: &Map<String, Value>) -> Result<T, String> {
+    serde_json::from_value(Value::Object(object.clone())).map_err(|error| error.to_string())
+}
+
+/// Everything that is wrong with the fields, where `first` is what the whole object was refused for.
+fn problems(object: &Map<String, Value>, first: &str) -> Vec<String> {
+    let Some(kind) = object.get("kind").filter(|_| !first.starts_with("unknown variant")) else {
+        return vec![sentence("kind", first)];
+    };
+    // Each field alone beside the kind: what is wrong with it is said before any that is missing.
+    let mut problems = Vec::new();
+    let mut sound = Map::from_iter([("kind".to_owned(), kind.clone())]);
+    for (name, value) in object.iter().filter(|(name, _)| *name != "kind") {
+        let alone = Map::from_iter([("kind".to_owned(), kind.clone()), (name.clone(), value.clone())]);
+        match typed::<Message>(&alone) {
+            Err(error) if !error.starts_with("missing field") => problems.push(sentence(name, &error)),
+            _ => drop(sound.insert(name.clone(), value.clone())),
+        }
+    }
+    match typed::<Message>(&sound) {
+        // A field that is there but wrong has been named already.
+        Err(error) if !quoted(&error).is_some_and(|name| object.contains_key(name)) => {
+            problems.push(sentence("kind", &error));
+        }
+        _ => {}
+    }
+    problems
+}
+
+/// What serde says of a field, as a sentence without the value.
+fn sentence(field: &str, error: &str) -> String {
+    let field = text::cut(&text::clean(field), LONGEST_NAME);
+    if error.starts_with("missing field") {
+        return format!("field `{}` is missing", quoted(error).unwrap_or_default());
+    }
+    if error.starts_with("unknown field") {
+        let allowed = error.rsplit_once("expected ").map_or("no others", |(_, allowed)| allowed);
+        return format!("field `{field}` is not known; allowed beside `kind`: {}", listed(allowed));
+    }
+    if let Some((_, rest)) = error.rsplit_once(" is not a valid ") {
+        return format!("field `{field}` must be a {rest}");
+    }
+    match error.rsplit_once("expected ") {
+        Some((_, "u32" | "u64")) => format!("field `{field}` must be a whole number from 0"),
+        Some((_, "a boolean")) => format!("field `{field}` must be `true` or `false`"),
+        Some((_, expected)) => format!("field `{field}` must be {}", listed(expected)),
+        None => format!("field `{field}` has a form that is not allowed"),
+    }
+}
+
+/// `one of a, b`, as `one of` goes without saying in a list.
+fn listed(expected: &str) -> &str {
+    expected.strip_prefix("one of ").unwrap_or(expected)
+}
+
+/// The first name in backticks.
+fn quoted(error: &str) -> Option<&str> {
+    error.split('`').nth(1)
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The wake that a build's change of state is.
+fn wake_of(object: Map<String, Value>) -> Result<Message, Unreadable> {
+    let event: BuildEvent = serde_json::from_value(Value::Object(object))
+        .map_err(|error| Unreadable::Event(sentence("detail", &error.to_string())))?;
+    let variables = event.detail.additional_information.environment.environment_variables;
+    let task = variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
+    let attempt: AttemptId = task.value.parse().map_err(|_| Unreadable::Task)?;
+    Ok(Message::Task(Wake { run: attempt.run, task: attempt.task, timer: None }))
+}
+
+/// The part of `CodeBuild Build State Change` that names the task
+/// (<https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications.html>).
+#[derive(Deserialize)]
+struct BuildEvent {
+    detail: BuildDetail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct BuildDetail {
+    additional_information: BuildInformation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct BuildInformation {
+    environment: BuildEnvironment,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct BuildEnvironment {
+    #[serde(default)]
+    environment_variables: Vec<BuildVariable>,
+}
+
+#[derive(Deserialize)]
+struct BuildVariable {
+    name: String,
+    value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "owner.repository.0123456789abcdef0123456789abcdef01234567";
+
+    fn reason(body: &str, queue: QueueName) -> String {
+        match parse_message(body, queue) {
+            Ok(message) => format!("read: {message:?}"),
+            Err(unreadable) => unreadable.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_reason_names_each_field_and_what_is_allowed() {
+        let test = QueueName::Stage(Stage::Test);
+        for (body, expected) in [
+            (
+                "{\"kind\": \"task\", …",
+                "the body is not a JSON object with a field `kind`: key must be a string at line 1 column 18",
+            ),
+            (
+                "",
+                "the body is not a JSON object with a field `kind`: EOF while parsing a value at line 1 column 0",
+            ),
+            ("[1]", "the body is not a JSON object with a field `kind`: it is a list"),
+            ("{}", "field `kind` is missing"),
+            (r#"{"kind": "task", "run": "RUN"}"#, "field `task` is missing"),
+            (
+                r#"{"kind": "task", "run": "RUN", "task": "test"}"#,
+                "field `task` must be a task id: `<stage>/<service>`, from deploy on `<stage>/<service>@<environment>`",
+            ),
+            (
+                r#"{"kind": "task", "run": 5, "task": "test/a", "timer": "soon", "color": 1}"#,
+                "field `color` is not known; allowed beside `kind`: `run`, `task`, `timer`; \
+                 field `run` must be a string; field `timer` must be a whole number from 0",
+            ),
+            (
+                r#"{"kind": "notify", "run": "RUN"}"#,
+                "a message of this kind and stage belongs on the `notify` queue",
+            ),
+            (
+                r#"{"kind": "task", "run": "RUN", "task": "build/a"}"#,
+                "a message of this kind and stage belongs on the `build` queue",
+            ),
+            (
+                r#"{"detail-type": "CodeBuild Build State Change", "detail": {}}"#,
+                "the body is no CodeBuild Build State Change: field `additional-information` is missing",
+            ),
+        ] {
+            assert_eq!(reason(&body.replace("RUN", RUN), test), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_the_known_ones() {
+        let reason = reason(r#"{"kind": "tusk", "run": 5}"#, QueueName::Plan);
+        assert!(reason.starts_with("field `kind` must be `plan`, "), "{reason}");
+        assert!(reason.contains("`task`") && reason.contains("`notify`"), "{reason}");
+    }
+
+    #[test]
+    fn no_value_is_repeated() {
+        for body in [
+            r#"{"kind": "secret, expected secret"}"#,
+            r#"{"kind": "task", "run": "secret is not a valid secret", "task": "secret"}"#,
+            r#"{"kind": "task", "run": "secret", "task": ["secret"], "timer": "secret, expected secret"}"#,
+            r#"{"kind": ["secret"]}"#,
+            r#"{"detail-type": "secret", "detail": "secret, expected secret"}"#,
+            r#"{"kind": "task", "run": secret}"#,
+            r#""secret""#,
+        ] {
+            for queue in [QueueName::Plan, QueueName::Notify, QueueName::Stage(Stage::Test)] {
+                let reason = reason(body, queue);
+                assert!(!reason.contains("secret"), "{body}: {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_is_read() {
+        let body = format!(r#"{{"kind": "task", "run": "{RUN}", "task": "test/a", "timer": 3}}"#);
+        let Ok(Ask::Wake(wake)) = parse_stage_message(&body, Stage::Test) else { panic!("it is a wake") };
+        assert_eq!((wake.run.to_string().as_str(), wake.timer), (RUN, Some(3)));
+    }
+}
