@@ -72,6 +72,12 @@ def serve(listener):
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack import app
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc, sqs
+
+    from faults import Functions
+    from redelivery import hasten
+    from wire import Wire, remember_callers
 
     let_builds_publish_events()
     let_batches_need_the_single_action()
@@ -81,7 +87,9 @@ def serve(listener):
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
-    asyncio.run(hypercorn_serve(app.app, config))
+    wire = Wire(app.app, remember_callers(lambda_svc), Functions(lambda_runtime))
+    hasten(lambda_svc, sqs, lambda: wire.redelivery_seconds)
+    asyncio.run(hypercorn_serve(wire, config))
 
 
 def let_builds_publish_events():

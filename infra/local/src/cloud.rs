@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use domain::files::operator::OperatorFile;
+use hyper::Method;
+use local_builds::Control;
 use local_engine::{Engine, Progress, images};
 use local_github::GitHub;
 use local_ministack::{CREDENTIAL, MiniStack, REGION, Settings};
@@ -14,6 +16,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::aws::Aws;
 use crate::leftovers::{self, engine_dir, engine_guard};
+use crate::light::{Requests, Told};
 use crate::options::Options;
 use crate::processes::Process;
 use crate::record::{Credentials, Record};
@@ -22,6 +25,8 @@ use crate::standins::Services;
 use crate::target_cluster::ClusterAccess;
 use crate::{functions, ports, stack};
 
+/// The engine's address in the record of a light cloud: nothing answers there.
+const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 /// How long requests in flight may take when the cloud ends.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -35,6 +40,7 @@ pub struct Cloud {
     base_image: &'static str,
     mail_sender: String,
     github: GitHub,
+    builds: Control,
     services: Services,
     _shutdown: DropGuard,
 }
@@ -78,12 +84,7 @@ impl Cloud {
             operator.notifications.mail_sender.as_ref().map(ToString::to_string).unwrap_or_default();
         let (listeners, ports) = ports::bind(options.base_port).await?;
         record.ports = ports;
-        let engine = find_engine(&options, progress).await?;
-        record.engine_host = engine.host().map(str::to_owned);
-        record.write(&options.state_dir)?;
-        let cache = engine_dir(&options.state_dir).join("images");
-        images::ensure_build(&engine, &cache, progress).await?;
-        let base_image = images::ensure_python(&engine, &cache, progress).await?;
+        let (engine, base_image) = prepare_engine(&options, record, progress).await?;
 
         progress("starting the local AWS");
         let ministack = start_ministack(&options, record).await?;
@@ -95,8 +96,10 @@ impl Cloud {
         let services = Services::new();
         let shutdown = services.shutdown.clone().drop_guard();
         let key = settle::app_key(&options.state_dir).await?;
-        let github = services.github(listeners.github, &options.state_dir, &key, &operator, record).await?;
-        services.builds(listeners.builds, engine.clone(), record).await;
+        let github = services
+            .github(listeners.github, &options.state_dir, &key, &operator, record, options.light.is_some())
+            .await?;
+        let builds = services.builds(listeners.builds, engine.clone(), record, options.light.as_ref()).await;
         services.slack(listeners.slack, record);
         let cluster = match &options.kubeconfig {
             Some(path) => ClusterAccess::of_people(path)?,
@@ -114,6 +117,7 @@ impl Cloud {
             mail_sender,
             ministack,
             github,
+            builds,
             services,
             _shutdown: shutdown,
         };
@@ -187,7 +191,27 @@ impl Cloud {
         Aws::at(self.ministack.endpoint())
     }
 
-    /// The Docker engine of its builds and pods.
+    /// Who asked AWS, CodeBuild and GitHub for what, since the start or the last [`Cloud::reset_requests`].
+    ///
+    /// # Errors
+    /// When the local AWS does not answer.
+    pub async fn requests(&self) -> anyhow::Result<Requests> {
+        let told = self.aws().rest(Method::GET, "slipway", "/_slipway/requests", "").await?;
+        let told: Told = serde_json::from_slice(&told).context("the local AWS's count of requests")?;
+        Ok(told.with(&self.options.name, self.builds.requests(), self.github.requests()))
+    }
+
+    /// Forgets what was counted.
+    ///
+    /// # Errors
+    /// When the local AWS does not answer.
+    pub async fn reset_requests(&self) -> anyhow::Result<()> {
+        self.builds.reset();
+        self.github.reset_requests();
+        self.aws().rest(Method::DELETE, "slipway", "/_slipway/requests", "").await.map(drop)
+    }
+
+    /// The Docker engine of its builds and pods; none answers there for a light cloud.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -204,8 +228,10 @@ impl Cloud {
             tracing::warn!("requests in flight are cut off");
         }
         tokio::task::spawn_blocking(move || drop(ministack)).await?;
-        engine.remove_labelled(&options.label()).await?;
-        leftovers::release_engine(&options.state_dir, &engine).await?;
+        if options.light.is_none() {
+            engine.remove_labelled(&options.label()).await?;
+            leftovers::release_engine(&options.state_dir, &engine).await?;
+        }
         leftovers::forget(&options.state_dir);
         Ok(())
     }
@@ -248,6 +274,27 @@ async fn claim(options: &Options, progress: Progress<'_>) -> anyhow::Result<Reco
     };
     record.write(state_dir)?;
     Ok(record)
+}
+
+/// Finds or starts the engine and makes its base images; gives back the name of Python's. A light cloud has none, and
+/// records a place where none answers, so that no other cloud's engine is taken for its own.
+async fn prepare_engine(
+    options: &Options,
+    record: &mut Record,
+    progress: Progress<'_>,
+) -> anyhow::Result<(Engine, &'static str)> {
+    if options.light.is_some() {
+        record.engine_host = Some(NO_ENGINE.to_owned());
+        record.write(&options.state_dir)?;
+        return Ok((Engine::at(record.engine_host.clone()), ""));
+    }
+    let engine = find_engine(options, progress).await?;
+    record.engine_host = engine.host().map(str::to_owned);
+    record.write(&options.state_dir)?;
+    let cache = engine_dir(&options.state_dir).join("images");
+    images::ensure_build(&engine, &cache, progress).await?;
+    let base_image = images::ensure_python(&engine, &cache, progress).await?;
+    Ok((engine, base_image))
 }
 
 async fn find_engine(options: &Options, progress: Progress<'_>) -> anyhow::Result<Engine> {

@@ -9,6 +9,8 @@ mod functions;
 mod http;
 mod kubeconfig;
 mod leftovers;
+pub mod light;
+mod monorepo;
 mod options;
 mod ports;
 mod processes;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use local_engine::Engine;
 
+use crate::light::Light;
+
 /// Everything [`crate::Cloud::up`] needs to know; [`Options::new`] gives what suits a checkout.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -24,6 +26,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The Docker engine; without one it is found, or a private one started below `.slipway`.
     pub engine: Option<Engine>,
+    /// With it builds and pods are pretended, and no engine is looked for.
+    pub light: Option<Light>,
     /// Variables for the functions beside those of the template, such as `RUST_LOG`.
     pub variables: Vec<(OsString, OsString)>,
 }
@@ -40,6 +44,7 @@ impl Options {
             operator_file: workspace.join("infra/params/local.yaml"),
             kubeconfig: None,
             engine: None,
+            light: None,
             variables: Vec::new(),
         }
     }

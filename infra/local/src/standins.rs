@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use domain::files::operator::OperatorFile;
+use local_builds::Control;
 use local_engine::Engine;
 use local_github::{GitHub, Installation, NewRepository};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::light::Light;
 use crate::record::Record;
 use crate::settle::{APP_ID, AppKey};
 use crate::slack;
@@ -34,9 +36,14 @@ impl Services {
         key: &AppKey,
         operator: &OperatorFile,
         record: &Record,
+        is_light: bool,
     ) -> anyhow::Result<GitHub> {
         let mut options = local_github::Options::new(state_dir.join("github"), APP_ID, &key.public);
         options.push_token.clone_from(&record.credentials.github_token);
+        if is_light {
+            // The hour's limit is no part of what a light cloud is for.
+            options.rate_limit = u32::MAX;
+        }
         for repository in &operator.repositories {
             let full_name = repository.name.to_string();
             let (owner, name) = full_name.split_once('/').context("a repository is called `owner/name`")?;
@@ -52,13 +59,25 @@ impl Services {
         Ok(github)
     }
 
-    /// Serves CodeBuild; its builds run on the engine.
-    pub(crate) async fn builds(&self, listener: TcpListener, engine: Engine, record: &Record) {
+    /// Serves CodeBuild; its builds run on the engine, or nowhere in a light cloud.
+    pub(crate) async fn builds(
+        &self,
+        listener: TcpListener,
+        engine: Engine,
+        record: &Record,
+        light: Option<&Light>,
+    ) -> Control {
         let mut options = local_builds::Options::new(&record.name, engine, &record.aws_url()).await;
         // A private engine has no firewall rules: only this machine's own network reaches package indexes.
         options.environment.push(("SLIPWAY_DOCKER_NETWORK".to_owned(), "host".to_owned()));
+        if let Some(light) = light {
+            options.pretence = Some(light.builds.clone());
+            options.concurrent_builds = light.concurrent_builds;
+        }
+        let control = options.control.clone();
         let shutdown = self.shutdown.clone().cancelled_owned();
         self.spawn("CodeBuild", async move { local_builds::serve(listener, options, shutdown).await });
+        control
     }
 
     /// Serves Slack.

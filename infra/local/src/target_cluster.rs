@@ -91,6 +91,7 @@ impl Services {
             helper_image: helper_image.to_owned(),
             folder: options.state_dir.join("cluster"),
             back_off: BACK_OFF,
+            pretence: options.light.as_ref().map(|light| light.pods.clone()),
         };
         let shutdown = self.shutdown.clone();
         self.spawn("the cluster", async move { local_cluster::serve(listener, cluster, shutdown).await });

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use domain::ids::{RepositoryName, RunId, Sha, Trust};
 use tokio::process::Command;
 
+use crate::monorepo;
 use crate::record::Record;
 
 /// A checkout whose `origin` is the local GitHub.
@@ -30,6 +31,38 @@ impl Workbench {
     ) -> anyhow::Result<Self> {
         let _ = fs::remove_dir_all(folder);
         copy(example, folder).with_context(|| format!("copying {}", example.display()))?;
+        Self::initialized(folder, record, repository).await
+    }
+
+    /// Makes a repository of `services` services in `folder` (emptied first), on branch `develop`: `service_001` and so
+    /// on, each with Dockerfile, tests and manifests, and checks and integration tests for all.
+    ///
+    /// # Errors
+    /// As [`Workbench::of_example`].
+    pub async fn of_services(
+        services: usize,
+        folder: &Path,
+        record: &Record,
+        repository: &RepositoryName,
+    ) -> anyhow::Result<Self> {
+        let bench = Self::empty(folder, record, repository).await?;
+        for (path, text) in monorepo::files(services) {
+            bench.write(&path, &text)?;
+        }
+        Ok(bench)
+    }
+
+    async fn empty(folder: &Path, record: &Record, repository: &RepositoryName) -> anyhow::Result<Self> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        Self::initialized(folder, record, repository).await
+    }
+
+    async fn initialized(
+        folder: &Path,
+        record: &Record,
+        repository: &RepositoryName,
+    ) -> anyhow::Result<Self> {
         let bench = Self { folder: folder.to_owned(), repository: repository.clone() };
         bench.git(&["init", "--quiet", "--initial-branch", "develop"]).await?;
         let url =
@@ -70,14 +103,35 @@ impl Workbench {
     /// # Errors
     /// When git refuses.
     pub async fn push(&self, branch: &str, message: &str) -> anyhow::Result<RunId> {
+        let run = self.commit(message).await?;
+        self.push_commit(branch).await?;
+        Ok(run)
+    }
+
+    /// Commits everything, also where nothing has changed; answers the run that pushing it begins.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub async fn commit(&self, message: &str) -> anyhow::Result<RunId> {
         self.git(&["add", "--all"]).await?;
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]).await?;
         let sha: Sha = self.git(&["rev-parse", "HEAD"]).await?.trim().parse()?;
-        self.git(&["push", "--quiet", "origin", &format!("HEAD:refs/heads/{branch}")]).await?;
         Ok(RunId { repository: self.repository.clone(), sha, trust: Trust::Trusted })
     }
 
-    async fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
+    /// Pushes what is committed to a branch.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub async fn push_commit(&self, branch: &str) -> anyhow::Result<()> {
+        self.git(&["push", "--quiet", "origin", &format!("HEAD:refs/heads/{branch}")]).await.map(drop)
+    }
+
+    /// Runs git in the checkout and gives back what it printed.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub async fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = Command::new("git")
             .args(["-c", "user.name=A Developer", "-c", "user.email=developer@vivesphere.example"])
             .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"])

@@ -37,15 +37,28 @@ async fn answer(State(service): State<Arc<Service>>, headers: HeaderMap, body: B
     let Some(operation) = target.strip_prefix(PREFIX) else {
         return Refusal::unknown_operation().into_response();
     };
+    service.options.control.count(operation);
+    let fault = service.options.control.api_fault(operation);
+    if let Some(fault) = fault.filter(|fault| !fault.has_effect()) {
+        return fault.answer().await;
+    }
+    let answer = answered(&service, target, operation, body).await;
+    match fault {
+        Some(fault) => fault.answer().await,
+        None => answer,
+    }
+}
+
+async fn answered(service: &Arc<Service>, target: &str, operation: &str, body: Bytes) -> Response {
     let answered = match operation {
         "StartBuild" | "BatchGetBuilds" | "StopBuild" | "ListBuilds" | "ListBuildsForProject" => {
             match serde_json::from_slice(&body) {
-                Ok(body) => perform(&service, operation, body).await,
+                Ok(body) => perform(service, operation, body).await,
                 Err(error) => Err(Refusal::invalid(format!("Invalid request provided: {error}"))),
             }
         }
         // Projects live in the local AWS: it answers for them.
-        _ => return pass_on(&service, target, body).await,
+        _ => return pass_on(service, target, body).await,
     };
     match answered {
         Ok(answer) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], answer.to_string()).into_response(),

@@ -16,10 +16,10 @@ use crate::logs::Log;
 use crate::session::SOURCE;
 
 /// A file of a build: its path in the artifact, whether it can be executed, what it holds.
-struct File {
-    path: String,
-    mode: u32,
-    content: Vec<u8>,
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) mode: u32,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Uploads the artifacts of a build to where it was told to. Where nothing is to be kept, nothing is done.
@@ -45,9 +45,25 @@ pub(crate) async fn upload(
         }
         return Ok(Artifacts { location: Some(format!("arn:aws:s3:::{bucket}/{key}")), sha256sum: None });
     }
+    put_zip(service, bucket, &key, files).await
+}
+
+/// Uploads files as one zip to where the build's artifacts go.
+pub(crate) async fn store_zip(
+    service: &Service,
+    build: &Build,
+    name: &str,
+    files: Vec<File>,
+) -> anyhow::Result<Artifacts> {
+    let bucket = build.target.location.as_deref().context("the artifacts have no bucket")?;
+    let chosen = ArtifactFiles { name: Some(name.to_owned()), ..ArtifactFiles::default() };
+    put_zip(service, bucket, &key(&build.target, &chosen, build.uuid()), files).await
+}
+
+async fn put_zip(service: &Service, bucket: &str, key: &str, files: Vec<File>) -> anyhow::Result<Artifacts> {
     let zip = tokio::task::spawn_blocking(move || pack(&files)).await??;
     let digest = hex::encode(Sha256::digest(&zip));
-    service.aws.put_object(bucket, &key, zip).await?;
+    service.aws.put_object(bucket, key, zip).await?;
     Ok(Artifacts { location: Some(format!("arn:aws:s3:::{bucket}/{key}")), sha256sum: Some(digest) })
 }
 

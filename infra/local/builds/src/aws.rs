@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -77,6 +77,23 @@ impl LocalAws {
             );
         }
         Ok(())
+    }
+
+    /// Calls the image registry, which wants no login here, and gives the body back.
+    pub(crate) async fn registry(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: String,
+    ) -> anyhow::Result<Bytes> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
+        let request = request.header(header::CONTENT_TYPE, content_type).header(header::ACCEPT, content_type);
+        let (parts, body) = self.send(request.body(Full::new(body.into()))?).await?.into_parts();
+        if !parts.status.is_success() {
+            bail!("the registry answers {}: {}", parts.status, String::from_utf8_lossy(&body));
+        }
+        Ok(body)
     }
 
     fn json_request(&self, service: &str, target: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {

@@ -29,6 +29,10 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "AccountLimitExceededException", message)
     }
 
+    pub(crate) fn throttled() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+    }
+
     pub(crate) fn not_signed() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

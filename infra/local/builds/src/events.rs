@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::Service;
+use crate::aws::LocalAws;
 use crate::build::Build;
+use crate::faults::EventFault;
 use crate::options::EventSink;
 
 const DETAIL_TYPE: &str = "CodeBuild Build State Change";
@@ -28,14 +30,36 @@ pub(crate) async fn announce(service: &Service, build: &Build) {
             let entry = json!({
                 "Source": SOURCE, "DetailType": DETAIL_TYPE, "Resources": [build.arn], "Detail": detail.to_string(),
             });
-            let answer =
-                service.aws.call("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await;
-            match answer {
-                Ok(answer) if answer.get("FailedEntryCount") == Some(&json!(0)) => {}
-                Ok(answer) => tracing::error!("the event of {} was refused: {answer}", build.id),
-                Err(error) => tracing::error!("the event of {} is lost: {error:#}", build.id),
-            }
+            put(service, &build.id, detail["build-status"].as_str().unwrap_or_default(), entry).await;
         }
+    }
+}
+
+/// Puts an event on the bus, or does with it what a disturbance wants.
+async fn put(service: &Service, id: &str, status: &str, entry: Value) {
+    let aws = service.aws.clone();
+    match service.options.control.event_fault(status) {
+        None => put_once(&aws, id, &entry).await,
+        Some(EventFault::Lost) => {}
+        Some(EventFault::Doubled) => {
+            put_once(&aws, id, &entry).await;
+            put_once(&aws, id, &entry).await;
+        }
+        Some(EventFault::Late(by)) => {
+            let id = id.to_owned();
+            service.running.spawn(async move {
+                tokio::time::sleep(by).await;
+                put_once(&aws, &id, &entry).await;
+            });
+        }
+    }
+}
+
+async fn put_once(aws: &LocalAws, id: &str, entry: &Value) {
+    match aws.call("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await {
+        Ok(answer) if answer.get("FailedEntryCount") == Some(&json!(0)) => {}
+        Ok(answer) => tracing::error!("the event of {id} was refused: {answer}"),
+        Err(error) => tracing::error!("the event of {id} is lost: {error:#}"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::logs::Log;
 use crate::registry::Entry;
 use crate::session::{self, AUTHORITIES, Files};
 use crate::source::Source;
-use crate::{Service, artifacts, environment, events};
+use crate::{Service, artifacts, environment, events, pretended};
 
 /// The phases that a build specification gives commands for.
 const COMMAND_PHASES: [(PhaseType, &str); 4] = [
@@ -33,8 +33,15 @@ fn failure(code: &'static str) -> impl FnOnce(anyhow::Error) -> Failure {
 
 /// Runs a build to its end.
 pub(crate) async fn run(service: Arc<Service>, entry: Arc<Entry>) {
+    match &service.options.pretence {
+        Some(pretence) => pretended::run(&service, &entry, pretence).await,
+        None => run_contained(&service, &entry).await,
+    }
+}
+
+async fn run_contained(service: &Service, entry: &Entry) {
     let build = entry.snapshot();
-    events::announce(&service, &build).await;
+    events::announce(service, &build).await;
     let mut stop = entry.stop.subscribe();
     let place = tokio::select! {
         biased;
@@ -48,7 +55,7 @@ pub(crate) async fn run(service: Arc<Service>, entry: Arc<Entry>) {
         entry.update(|build| build.close(Status::Succeeded, None));
         let minutes = u32::try_from(build.timeout_in_minutes).unwrap_or(u32::MAX);
         let limit = service.options.minute.saturating_mul(minutes);
-        let work = Work { service: &service, entry: &entry, container: &container, log: &log };
+        let work = Work { service, entry, container: &container, log: &log };
         status = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => Status::Stopped,
@@ -68,7 +75,7 @@ pub(crate) async fn run(service: Arc<Service>, entry: Arc<Entry>) {
     writing.finish().await;
     entry.update(|build| build.complete(status));
     entry.ended.send_replace(true);
-    events::announce(&service, &entry.snapshot()).await;
+    events::announce(service, &entry.snapshot()).await;
 }
 
 struct Work<'a> {

@@ -10,14 +10,17 @@ mod aws;
 pub mod build;
 mod buildspec;
 mod container;
+mod control;
 mod environment;
 mod error;
 mod events;
 mod executor;
+mod faults;
 mod glob;
 mod logs;
 mod options;
 mod page;
+mod pretended;
 mod registry;
 mod session;
 mod source;
@@ -28,7 +31,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+pub use control::Control;
+pub use faults::Disturbance;
 pub use options::{EventSink, Options};
+pub use pretended::{Fate, Outcome, Pretence};
 
 /// What all requests and builds share.
 pub(crate) struct Service {

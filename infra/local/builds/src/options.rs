@@ -10,6 +10,9 @@ use local_engine::Engine;
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::control::Control;
+use crate::pretended::Pretence;
+
 /// Where events about builds go.
 #[derive(Clone)]
 pub enum EventSink {
@@ -52,6 +55,10 @@ pub struct Options {
     pub concurrent_builds: usize,
     /// Where events about builds go.
     pub events: EventSink,
+    /// With it nothing runs, and builds come to what it says.
+    pub pretence: Option<Pretence>,
+    /// What the caller keeps of the service.
+    pub control: Control,
     /// How long a minute of a build's timeout lasts: tests shorten it.
     pub minute: Duration,
 }
@@ -71,6 +78,8 @@ impl Options {
             environment: package_settings().await,
             concurrent_builds: 2,
             events: EventSink::LocalAws,
+            pretence: None,
+            control: Control::default(),
             minute: Duration::from_mins(1),
         }
     }

@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
         helper_image: image,
         folder: std::env::temp_dir().join(format!("slipway-cluster-{port}")),
         back_off: Duration::from_secs(10),
+        pretence: None,
     };
     let shutdown = CancellationToken::new();
     let ended = shutdown.clone();

@@ -8,6 +8,7 @@
 //! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes,
 //! jobs or autoscaling; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ mod api;
 mod controllers;
 mod kubelet;
 mod objects;
+mod pretended;
 mod services;
 mod tls;
 
@@ -31,8 +33,12 @@ use kubelet::Node;
 use kubelet::docker::Docker;
 use objects::lifecycle::{Objects, Writer};
 use objects::resources::NAMESPACES;
+pub use pretended::{PodFate, Pretence};
 use services::Forwarders;
 pub use tls::Certificate;
+
+/// Where the addresses of services begin in a cluster whose pods are pretended.
+const FIRST_PRETENDED_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
 
 /// How a cluster is set up.
 pub struct Options {
@@ -53,6 +59,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// First pause before a crashed container is started again; 10 s in a real cluster.
     pub back_off: Duration,
+    /// With it pods are not containers but come to what it says, and no engine is needed.
+    pub pretence: Option<Pretence>,
 }
 
 /// Runs a cluster until `shutdown`: then its containers, volumes and network are removed.
@@ -64,6 +72,9 @@ pub async fn serve(
     options: Options,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    if let Some(pretence) = options.pretence.clone() {
+        return serve_pretended(listener, options, pretence, shutdown).await;
+    }
     let docker = Arc::new(Docker::prepare(options.engine.clone(), &options.cloud).await?);
     empty(&options.folder)?;
     let objects = Arc::new(Objects::new(docker.first_service));
@@ -82,26 +93,13 @@ pub async fn serve(
         image: options.helper_image,
         folder: options.folder.join("services"),
     };
-    let api =
-        Arc::new(api::Api { objects: Arc::clone(&objects), tokens: options.tokens, engine: options.engine });
-    let router = api::router(api);
-    let server = async {
-        let serving = async {
-            match &options.certificate {
-                Some(certificate) => axum::serve(tls::Listener::new(listener, certificate)?, router).await,
-                None => axum::serve(listener, router).await,
-            }
-            .context("the API server ended")
-        };
-        let served = tokio::select! {
-            served = serving => served,
-            () = shutdown.cancelled() => Ok(()),
-        };
-        shutdown.cancel();
-        served
+    let api = api::Api {
+        objects: Arc::clone(&objects),
+        tokens: options.tokens,
+        pods: api::Pods::In(options.engine),
     };
     let (outcome, (), (), ()) = tokio::join!(
-        server,
+        serve_api(listener, api, options.certificate.as_ref(), &shutdown),
         controllers::run(objects, shutdown.clone()),
         forwarders.run(shutdown.clone()),
         kubelet::run(node, shutdown.clone()),
@@ -109,6 +107,48 @@ pub async fn serve(
     docker.remove_all().await.context("removing the cluster's containers")?;
     empty(&options.folder)?;
     outcome
+}
+
+/// A cluster whose pods are pretended: the same API and controllers, and nothing outside this process.
+async fn serve_pretended(
+    listener: TcpListener,
+    options: Options,
+    pretence: Pretence,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let objects = Arc::new(Objects::new(FIRST_PRETENDED_SERVICE));
+    make_namespaces(&objects)?;
+    let pods = api::Pods::Pretended(pretence.clone());
+    let api = api::Api { objects: Arc::clone(&objects), tokens: options.tokens, pods };
+    let (outcome, (), ()) = tokio::join!(
+        serve_api(listener, api, options.certificate.as_ref(), &shutdown),
+        controllers::run(Arc::clone(&objects), shutdown.clone()),
+        pretended::run(objects, pretence, shutdown.clone()),
+    );
+    outcome
+}
+
+/// Serves the API until `shutdown`, which its own end brings about too.
+async fn serve_api(
+    listener: TcpListener,
+    api: api::Api,
+    certificate: Option<&Certificate>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let router = api::router(Arc::new(api));
+    let serving = async {
+        match certificate {
+            Some(certificate) => axum::serve(tls::Listener::new(listener, certificate)?, router).await,
+            None => axum::serve(listener, router).await,
+        }
+        .context("the API server ended")
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = shutdown.cancelled() => Ok(()),
+    };
+    shutdown.cancel();
+    served
 }
 
 /// A kubeconfig for a cluster at `url`: `http://127.0.0.1:<port>`, or `https://…` with the certificate it serves with.

@@ -25,11 +25,13 @@ mod pulls;
 mod push;
 mod rate;
 mod repositories;
+mod requests;
 mod smart_http;
 mod state;
 mod statuses;
 mod webhook;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -94,6 +96,16 @@ impl GitHub {
         self.app.create_repository(repository).await.map(drop)
     }
 
+    /// How often each route of the REST API was asked: `GET /repos/{owner}/{repo}`.
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        self.app.data().counted.clone()
+    }
+
+    /// Forgets what was counted.
+    pub fn reset_requests(&self) {
+        self.app.data().counted.clear();
+    }
+
     /// Everything it remembers (repositories with check runs, comments, pull requests, deployments;
     /// deliveries), as `GET /_local/state` answers it.
     pub fn snapshot(&self) -> Value {
@@ -129,6 +141,7 @@ fn router(app: Arc<state::App>) -> Router {
     Router::new()
         .merge(rest)
         .merge(repositories::downloads())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), requests::count))
         .merge(admin::routes())
         .merge(page::routes())
         .fallback(smart_http::handle)

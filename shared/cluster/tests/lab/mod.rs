@@ -73,6 +73,7 @@ impl Lab {
             helper_image: image.clone(),
             folder: root.join(cloud),
             back_off: Duration::from_secs(2),
+            pretence: None,
         };
         let powerless = local_cluster::kubeconfig(&url, "powerless-token", None);
         let shutdown = CancellationToken::new();

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
-use crate::api::Api;
 use crate::api::failure::Failure;
 use crate::api::request::{Parameters, Target};
+use crate::api::{Api, Pods};
 use crate::objects::json;
 use crate::objects::resources::PODS;
 use crate::objects::store::Key;
@@ -24,7 +24,13 @@ pub fn read(api: &Api, target: &Target, parameters: &Parameters) -> Result<Respo
     let pod = api.objects.store.get(&Key::new(&PODS, &target.namespace, name));
     let pod = pod.ok_or_else(|| Failure::not_found(&PODS, name))?;
     let id = container_id(&pod, name, parameters)?;
-    let mut command = api.engine.command();
+    let engine = match &api.pods {
+        Pods::In(engine) => engine,
+        Pods::Pretended(pretence) => {
+            return Ok(([(header::CONTENT_TYPE, "text/plain")], pretence.log(&pod)).into_response());
+        }
+    };
+    let mut command = engine.command();
     command.arg("logs");
     if let Some(lines) = parameters.number("tailLines") {
         command.arg(format!("--tail={lines}"));

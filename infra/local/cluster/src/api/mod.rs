@@ -21,6 +21,7 @@ mod table;
 mod watch;
 
 use crate::objects::lifecycle::Objects;
+use crate::pretended::Pretence;
 use authentication::Token;
 use failure::Failure;
 use request::{Parameters, Target};
@@ -34,8 +35,16 @@ pub struct Api {
     pub objects: Arc<Objects>,
     /// Who may do what.
     pub tokens: Vec<Token>,
-    /// For the logs of containers.
-    pub engine: Engine,
+    /// What runs the pods.
+    pub pods: Pods,
+}
+
+/// What runs the pods: logs and proxies ask it.
+pub enum Pods {
+    /// Containers in this engine.
+    In(Engine),
+    /// Nothing: they are pretended.
+    Pretended(Pretence),
 }
 
 /// The routes of the server.

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 mod arguments;
-mod container;
+pub(crate) mod container;
 pub mod docker;
 mod ending;
 mod expansion;
@@ -18,7 +18,7 @@ mod images;
 mod probes;
 mod sources;
 mod starting;
-mod status;
+pub(crate) mod status;
 mod worker;
 
 use crate::controllers::events;

@@ -100,6 +100,7 @@ async fn run(name: &str, certificate: Option<Certificate>, test: impl AsyncFnOnc
         helper_image: image.to_owned(),
         folder: std::env::temp_dir().join(format!("slipway-cluster-{cloud}")),
         back_off: Duration::from_secs(1),
+        pretence: None,
     };
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn(local_cluster::serve(listener, options, shutdown.clone()));

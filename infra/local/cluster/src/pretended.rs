@@ -1,0 +1,220 @@
+//! Pods without containers: a rule decides whether a pod gets ready, crashes or never gets ready, and its status,
+//! its events and its log tell so, as a kubelet's would.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::controllers::events;
+use crate::kubelet::container::{Container, Ended};
+use crate::kubelet::status;
+use crate::objects::json::{list, now, text};
+use crate::objects::lifecycle::{Objects, Writer};
+use crate::objects::resources::PODS;
+use crate::objects::store::{Decision, Key};
+
+/// How often a crashing pod is shown to be started again before it waits for good.
+const CRASHES: u32 = 2;
+
+/// What a pretended pod comes to.
+#[derive(Debug, Clone)]
+pub enum PodFate {
+    /// It is ready after this time.
+    Ready(Duration),
+    /// Its containers end at once, again and again.
+    Crashes {
+        /// With this exit code.
+        code: i64,
+        /// After printing these lines.
+        lines: Vec<String>,
+    },
+    /// It runs, and its readiness probe never succeeds.
+    NeverReady,
+}
+
+/// The rule that decides over pods by their objects.
+#[derive(Clone)]
+pub struct Pretence(Arc<dyn Fn(&Value) -> PodFate + Send + Sync>);
+
+impl Pretence {
+    /// Pods that come to what `rule` says of their objects.
+    pub fn new(rule: impl Fn(&Value) -> PodFate + Send + Sync + 'static) -> Self {
+        Self(Arc::new(rule))
+    }
+
+    /// Pods that are ready at once.
+    pub fn ready() -> Self {
+        Self::new(|_| PodFate::Ready(Duration::ZERO))
+    }
+
+    /// What a container of the pod has printed.
+    pub(crate) fn log(&self, pod: &Value) -> String {
+        match (self.0)(pod) {
+            PodFate::Crashes { lines, .. } => lines.join("\n") + "\n",
+            PodFate::Ready(_) | PodFate::NeverReady => "started\n".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Pretence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Pretence")
+    }
+}
+
+/// Pretends to run the pods until the end of the cluster.
+pub(crate) async fn run(objects: Arc<Objects>, pretence: Pretence, shutdown: CancellationToken) {
+    let mut news = objects.store.subscribe();
+    let mut pods: HashMap<String, JoinHandle<()>> = HashMap::new();
+    let mut number: u32 = 0;
+    while !shutdown.is_cancelled() {
+        news.mark_unchanged();
+        let (_, present) = objects.store.list(&PODS, None);
+        pods.retain(|uid, task| {
+            let exists = present.iter().any(|pod| text(pod, "/metadata/uid") == uid);
+            if !exists {
+                task.abort();
+            }
+            exists
+        });
+        for pod in present {
+            let uid = text(&pod, "/metadata/uid").to_owned();
+            if !text(&pod, "/metadata/deletionTimestamp").is_empty() {
+                if let Some(task) = pods.remove(&uid) {
+                    task.abort();
+                }
+                remove(&objects, &pod);
+            } else if let Entry::Vacant(place) = pods.entry(uid) {
+                number = number.wrapping_add(1);
+                let [_, high, middle, low] = number.to_be_bytes();
+                let life = Life {
+                    objects: Arc::clone(&objects),
+                    fate: (pretence.0)(&pod),
+                    key: Key::of(&PODS, &pod),
+                    address: format!("10.{}.{middle}.{low}", 64 + (high & 63)),
+                    containers: list(&pod, "/spec/containers")
+                        .iter()
+                        .map(|spec| Container::new(spec, false))
+                        .collect(),
+                    pod,
+                };
+                place.insert(tokio::spawn(life.live()));
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            changed = news.changed() => debug_assert!(changed.is_ok(), "the store outlives its pods"),
+        }
+    }
+    for task in pods.into_values() {
+        task.abort();
+    }
+}
+
+/// The life of one pod.
+struct Life {
+    objects: Arc<Objects>,
+    fate: PodFate,
+    pod: Arc<Value>,
+    key: Key,
+    address: String,
+    containers: Vec<Container>,
+}
+
+impl Life {
+    async fn live(mut self) {
+        match self.fate.clone() {
+            PodFate::Ready(after) => {
+                self.begin();
+                if !after.is_zero() {
+                    self.write();
+                    sleep(after).await;
+                }
+                for container in &mut self.containers {
+                    (container.started, container.ready) = (true, true);
+                }
+                self.write();
+            }
+            PodFate::NeverReady => {
+                self.begin();
+                self.write();
+                self.tell("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
+            }
+            PodFate::Crashes { code, .. } => {
+                for _ in 0..CRASHES {
+                    self.begin();
+                    self.crash(code);
+                }
+                self.write();
+                self.tell(
+                    "BackOff",
+                    &format!("Back-off restarting failed container in pod {}", self.key.name),
+                );
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        let uid = text(&self.pod, "/metadata/uid").to_owned();
+        for container in &mut self.containers {
+            container.count_run();
+            container.image_id = text(&container.spec, "/image").to_owned();
+            container.begin(format!("{uid}-{}", container.runs), now());
+        }
+    }
+
+    fn crash(&mut self, code: i64) {
+        let pod = self.key.name.clone();
+        for container in &mut self.containers {
+            let (time, id) = (now(), container.id.clone());
+            let ended = Ended {
+                code,
+                reason: "Error".into(),
+                message: String::new(),
+                started: time.clone(),
+                finished: time,
+                id,
+            };
+            container.end(ended.clone());
+            container.last = Some(ended);
+            let message = format!("back-off 10s restarting failed container={} pod={pod}", container.name());
+            container.wait("CrashLoopBackOff", &message, Duration::ZERO);
+        }
+    }
+
+    fn write(&self) {
+        let written = self.objects.update(&PODS, &self.key, &Writer::status("kubelet"), |before| {
+            let mut after = before.clone();
+            if text(before, "/metadata/uid") == text(&self.pod, "/metadata/uid") {
+                after["status"] = status::of(before, &self.containers, &self.address, false);
+            }
+            Ok(after)
+        });
+        if let Err(failure) = written {
+            tracing::debug!(%failure, "pod status not written");
+        }
+    }
+
+    fn tell(&self, reason: &str, message: &str) {
+        if let Some(pod) = self.objects.store.get(&self.key) {
+            events::record(&self.objects, &pod, "kubelet", "Warning", reason, message);
+        }
+    }
+}
+
+fn remove(objects: &Objects, pod: &Value) {
+    let removed = objects.store.write(&Key::of(&PODS, pod), |before| {
+        let same = before.is_some_and(|before| text(before, "/metadata/uid") == text(pod, "/metadata/uid"));
+        Ok(if same { Decision::Remove } else { Decision::Keep })
+    });
+    if let Err(failure) = removed {
+        tracing::debug!(%failure, "pod not removed");
+    }
+}
