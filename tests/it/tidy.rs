@@ -99,6 +99,17 @@ fn a_template_that_breaks_a_rule_is_found() -> anyhow::Result<()> {
             "                Action: s3:GetObject\n",
             "s3:ListBucket",
         ),
+        (
+            "MetricName: ApproximateAgeOfOldestMessage",
+            "MetricName: ApproximateNumberOfMessagesVisible",
+            "no alarm watches `ApproximateAgeOfOldestMessage` of `PlanDeadLetters`",
+        ),
+        (
+            "Value: !GetAtt SweepDeadLetters.QueueName",
+            "Value: !GetAtt PlanDeadLetters.QueueName",
+            "of `SweepDeadLetters`",
+        ),
+        ("[!Ref AlarmTopicArn]", "[]", "tells `AlarmTopicArn`"),
         (":secret:${AWS::StackName}/github-*", ":secret:${AWS::StackName}/slack-*", "the secrets"),
     ] {
         anyhow::ensure!(text.contains(from), "the template holds no `{from}` to break");

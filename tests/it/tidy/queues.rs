@@ -14,6 +14,7 @@ pub(super) fn check(template: &Template) -> Findings {
         }
     }
     findings.extend(sources(template));
+    findings.extend(alarms(template));
     findings.extend(rules(template));
     for (id, properties) in template.of_type("AWS::Scheduler::Schedule") {
         if !properties["Target"]["DeadLetterConfig"]["Arn"].is_string() {
@@ -53,6 +54,33 @@ fn sources(template: &Template) -> Findings {
             let least = 2 * u64::from(MOST_FAILURES);
             if redrive["maxReceiveCount"].as_u64().unwrap_or_default() < least {
                 findings.push(format!("{FILE}: maxReceiveCount of `{queue}` must be at least {least}: tasks count their failures themselves"));
+            }
+        }
+    }
+    findings
+}
+
+/// Every queue of dead letters has an alarm for its depth and one for its age, and both tell whoever is named.
+fn alarms(template: &Template) -> Findings {
+    let mut findings = Findings::new();
+    for (queue, properties) in template.of_type("AWS::SQS::Queue") {
+        if !properties["QueueName"].as_str().is_some_and(|name| name.ends_with("-dead-letters")) {
+            continue;
+        }
+        for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"] {
+            let watches = |alarm: &Value| {
+                let dimension = &alarm["Dimensions"][0];
+                alarm["Namespace"] == "AWS/SQS"
+                    && alarm["MetricName"] == metric
+                    && dimension["Name"] == "QueueName"
+                    && dimension["Value"] == format!("{queue}.QueueName")
+                    && alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+                    && alarm["AlarmActions"][1][0] == "AlarmTopicArn"
+            };
+            if !template.of_type("AWS::CloudWatch::Alarm").any(|(_, alarm)| watches(alarm)) {
+                findings.push(format!(
+                    "{FILE}: no alarm watches `{metric}` of `{queue}` and tells `AlarmTopicArn`; add one"
+                ));
             }
         }
     }

@@ -142,7 +142,11 @@ impl Role<'_> {
             self.allowed("sqs:SendMessage").into_iter().map(str::to_owned).collect();
         let differs = expected != allowed;
         Ok(differs
-            .then(|| self.finding(&format!("may send to {allowed:?}; its main names, with its own dead letters, {expected:?}")))
+            .then(|| {
+                self.finding(&format!(
+                    "may send to {allowed:?}; its main names, with its own dead letters, {expected:?}"
+                ))
+            })
             .into_iter()
             .collect())
     }
