@@ -5,12 +5,12 @@ mod source;
 
 use std::time::Duration;
 
-use domain::ids::{EnvironmentName, RunId};
+use domain::ids::{EnvironmentName, RunId, ServiceName};
 use domain::keys;
 use domain::next::Learned;
 use domain::ports::{Answer, Application, Artifacts, Cluster, Environments, Fault, Locking, Release};
-use domain::run::Delivery;
-use domain::task::{Applied, Outcome, Output, PinnedImage, Verdict};
+use domain::run::{Delivery, Ticket};
+use domain::task::{Applied, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
 
 pub use render::{Rendered, render};
@@ -18,6 +18,9 @@ pub use source::ManifestFile;
 
 /// How long a rollout waits before it asks for the lock again.
 const WAITING: Duration = Duration::from_secs(15);
+
+/// The largest recorded manifests read, in bytes: a few hundred objects of the largest size.
+const LARGEST_RELEASE: u64 = 64 * 1024 * 1024;
 
 /// The stage's work with its ports.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
         let delivery = delivery_of(case)?;
         match self.lock(case, delivery).await? {
             Some(waiting) => Ok(waiting),
+            None if case.task.id.subject.is_rollback() => self.roll_back(case, delivery).await,
             None => self.apply(case, delivery).await,
         }
     }
@@ -49,7 +53,8 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
     async fn lock(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Option<Learned>> {
         let run = &case.head.id;
         let environment = &delivery.environment;
-        Ok(match self.store.lock(&run.repository, environment, run, delivery.fence).await? {
+        let ticket = Ticket { number: delivery.fence, round: case.head.round };
+        Ok(match self.store.lock(&run.repository, environment, run, ticket).await? {
             Locking::Held => None,
             Locking::HeldBy(other) => {
                 tracing::info!(run = %run, holder = %other, environment = %environment, "waiting for the environment's lock");
@@ -100,8 +105,62 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                     Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
                 )
             }
-            Application::Refused(sentence) => Verdict::failed(sentence, Output::None),
+            Application::Refused(sentence) => {
+                let back = self.verified_before(case, delivery, &service.name, &release.manifests).await?;
+                Verdict::failed(sentence, Output::None).rolling_back(back)
+            }
         }))
+    }
+
+    /// The release to go back to; none where nothing was ever verified, or the very same is.
+    async fn verified_before(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        service: &ServiceName,
+        manifests: &str,
+    ) -> Answer<Option<Release>> {
+        let repository = &case.head.id.repository;
+        let (_, verified) = self.store.releases(repository, &delivery.environment, service).await?;
+        Ok(verified.filter(|verified| verified.manifests != manifests))
+    }
+
+    /// Applies the recorded manifests of the release that the failed task names: nothing is rendered again.
+    async fn roll_back(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
+        let failed = case.previous.and_then(|failed| failed.verdict());
+        let target = failed
+            .and_then(|verdict| verdict.roll_back.as_deref())
+            .ok_or_else(|| Fault::reject(format!("task `{}` has no release to go back to", case.task.id)))?;
+        let objects = self.recorded(target).await?;
+        let release = Release {
+            fence: delivery.fence,
+            at: case.task.started.unwrap_or(case.now),
+            ..target.clone()
+        };
+        self.store.set_current(&delivery.environment, &release).await?;
+        if let Some(waiting) = self.lock(case, delivery).await? {
+            return Ok(waiting);
+        }
+        Ok(Learned::Concluded(match self.cluster.apply(&objects).await? {
+            Application::Done => Verdict::passed(
+                format!("back to the release of `{}`", target.run.sha.short()),
+                Output::Release(Applied { manifests: release.manifests, objects: release.objects }),
+            ),
+            Application::Refused(sentence) => Verdict::failed(
+                format!("the way back to `{}` is refused: {sentence}", target.run.sha.short()),
+                Output::None,
+            ),
+        }))
+    }
+
+    /// The objects of a release as they were applied.
+    async fn recorded(&self, release: &Release) -> Answer<Vec<serde_json::Value>> {
+        let key = keys::manifests(&release.manifests);
+        let text = self.artifacts.get(&key, LARGEST_RELEASE).await?.ok_or_else(|| {
+            Fault::reject(format!("the bucket no longer holds the manifests `{}`", release.manifests))
+        })?;
+        serde_json::from_slice(&text)
+            .map_err(|error| Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error))
     }
 }
 
@@ -122,11 +181,10 @@ fn no_delivery(run: &RunId) -> Fault {
 }
 
 fn overtaken(environment: &EnvironmentName, fence: u64, by: u64) -> Verdict {
-    Verdict {
-        outcome: Outcome::Superseded,
-        summary: format!(
-            "number {by} has been deployed to `{environment}` since; this run is number {fence}"
-        ),
-        output: Output::None,
+    if by == fence {
+        return Verdict::superseded(format!("this run has left `{environment}` meanwhile"));
     }
+    Verdict::superseded(format!(
+        "number {by} has been deployed to `{environment}` since; this run is number {fence}"
+    ))
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use domain::ids::ServiceName;
 use domain::next::Learned;
 use domain::ports::{Answer, Cluster, Environments, Fault, Release, Rollout};
 use domain::run::Delivery;
@@ -55,7 +54,8 @@ impl<S: Environments, C: Cluster> StageWork for Verification<S, C> {
                         workload.name,
                         evidence.first().map_or("no evidence", String::as_str)
                     );
-                    return Ok(Learned::Concluded(Verdict::failed(summary, Output::Evidence(evidence))));
+                    let verdict = Verdict::failed(summary, Output::Evidence(evidence));
+                    return self.failed(case, delivery, applied, verdict).await;
                 }
                 Rollout::Progressing(how_far) if watched > ROLLOUT_LIMIT => {
                     let summary = format!(
@@ -64,7 +64,8 @@ impl<S: Environments, C: Cluster> StageWork for Verification<S, C> {
                         workload.name,
                         ROLLOUT_LIMIT.as_secs() / 60
                     );
-                    return Ok(Learned::Concluded(Verdict::failed(summary, Output::Evidence(vec![how_far]))));
+                    let verdict = Verdict::failed(summary, Output::Evidence(vec![how_far]));
+                    return self.failed(case, delivery, applied, verdict).await;
                 }
                 Rollout::Progressing(how_far) => {
                     tracing::info!(run = %case.head.id, task = %case.task.id, how_far, "rolling out");
@@ -94,29 +95,56 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
                     return Ok(Learned::InProgress { ask_again: Some(AGAIN) });
                 }
                 let summary = format!("`{}` is rolled out but not healthy: {seen}", service.name);
-                return Ok(Learned::Concluded(Verdict::failed(
-                    summary,
-                    Output::Evidence(vec![seen, answer.body]),
-                )));
+                let verdict = Verdict::failed(summary, Output::Evidence(vec![seen, answer.body]));
+                return self.failed(case, delivery, applied, verdict).await;
             }
             evidence.push(seen);
         }
-        let release = self.release(case, delivery, &service.name).await?;
+        let release = self.current(case, delivery, applied).await?.0;
         self.store.set_verified(&delivery.environment, &release).await?;
         let summary = evidence.last().cloned().unwrap_or_default();
         Ok(Learned::Concluded(Verdict::passed(summary, Output::Evidence(evidence))))
     }
 
-    /// The release that this run's deploy recorded.
-    async fn release(&self, case: &Case<'_>, delivery: &Delivery, service: &ServiceName) -> Answer<Release> {
-        let (current, _) =
+    /// A bad verdict, with the last verified release to go back to where there is another one. A way back that fails
+    /// has no way back of its own.
+    async fn failed(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        applied: &Applied,
+        verdict: Verdict,
+    ) -> Answer<Learned> {
+        if case.task.id.subject.is_rollback() {
+            return Ok(Learned::Concluded(verdict));
+        }
+        let (_, verified) = self.current(case, delivery, applied).await?;
+        let back = verified.filter(|verified| verified.manifests != applied.manifests);
+        Ok(Learned::Concluded(verdict.rolling_back(back)))
+    }
+
+    /// The release that this run's deploy recorded, and the last verified one.
+    async fn current(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        applied: &Applied,
+    ) -> Answer<(Release, Option<Release>)> {
+        let service = case
+            .task
+            .id
+            .subject
+            .service()
+            .ok_or_else(|| Fault::reject(format!("task `{}` is about no service", case.task.id)))?;
+        let (current, verified) =
             self.store.releases(&case.head.id.repository, &delivery.environment, service).await?;
-        current.filter(|release| release.run == case.head.id).ok_or_else(|| {
-            Fault::reject(format!(
-                "`{service}` in `{}` is no longer this run's release",
-                delivery.environment
-            ))
-        })
+        let own = |release: &Release| {
+            release.fence == delivery.fence && release.manifests == applied.manifests
+        };
+        let current = current.filter(own).ok_or_else(|| {
+            Fault::reject(format!("`{service}` in `{}` is no longer this run's release", delivery.environment))
+        })?;
+        Ok((current, verified))
     }
 }
 

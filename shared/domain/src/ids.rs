@@ -102,6 +102,12 @@ name!(
 );
 
 name!(
+    /// What a person's request is known by, so that it is carried out once: the SQS message's id unless he chose one.
+    RequestId, "request id", "1 to 128 of letters, digits, `-`, `_` and `.`",
+    |value| made_of(value, 1..=128, "-_.")
+);
+
+name!(
     /// An image's digest, `sha256:` and 64 hexadecimal digits.
     Digest, "image digest", "`sha256:` and 64 lower-case hexadecimal digits",
     |value| value.strip_prefix("sha256:").is_some_and(|hex| {
@@ -150,6 +156,20 @@ impl RepositoryName {
         self.0.split_once('/').map_or("", |(_, name)| name)
     }
 }
+
+impl DeliveryId {
+    /// What a plan request of a tip check carries instead of a webhook's id: the same for the same commit.
+    pub fn of_tip(tip: &Sha) -> Self {
+        Self(format!("{TIP_PREFIX}{tip}"))
+    }
+
+    /// Whether a tip check made it. GitHub's own ids are UUIDs.
+    pub fn is_of_tip(&self) -> bool {
+        self.0.starts_with(TIP_PREFIX)
+    }
+}
+
+const TIP_PREFIX: &str = "tip-";
 
 impl Sha {
     /// The first seven digits, as people write it.
@@ -261,43 +281,10 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What a task is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// One service or component.
-    Service(ServiceName),
-    /// The repository-wide checks (flake8, bandit).
-    Checks,
-    /// The integration tests.
-    Integration,
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Service(name) => name.fmt(formatter),
-            // `+` cannot begin a service's name, so these never collide with one.
-            Self::Checks => formatter.write_str("+checks"),
-            Self::Integration => formatter.write_str("+integration"),
-        }
-    }
-}
-
-impl FromStr for Subject {
-    type Err = InvalidName;
-
-    fn from_str(value: &str) -> Result<Self, InvalidName> {
-        match value {
-            "+checks" => Ok(Self::Checks),
-            "+integration" => Ok(Self::Integration),
-            name => name.parse().map(Self::Service),
-        }
-    }
-}
-
 /// One stage of a run for one subject (from deploy on: and one environment).
 ///
-/// Text form: `test/authentication`, `test/+checks`, `deploy/authentication@development`.
+/// Text form: `test/authentication`, `test/+checks`, `deploy/authentication@development`, and
+/// `deploy/authentication+rollback@development` for a way back.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TaskId {
@@ -333,10 +320,13 @@ impl FromStr for TaskId {
             Some((subject, environment)) => (subject, Some(environment.parse().map_err(|_| invalid())?)),
             None => (rest, None),
         };
-        if stage.has_environment() != environment.is_some() {
+        let subject: Subject = subject.parse().map_err(|_| invalid())?;
+        if stage.has_environment() != environment.is_some()
+            || (subject.is_rollback() && !stage.has_environment())
+        {
             return Err(invalid());
         }
-        Ok(Self { stage, subject: subject.parse().map_err(|_| invalid())?, environment })
+        Ok(Self { stage, subject, environment })
     }
 }
 
@@ -392,5 +382,8 @@ macro_rules! as_text {
 
 as_text!(RunId, TaskId, AttemptId);
 
+mod subject;
 #[cfg(test)]
 mod tests;
+
+pub use subject::Subject;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does IO or has a clock of its own: time comes in with the facts.
 
+pub mod chain;
 pub mod files;
 pub mod github_event;
 pub mod ids;
@@ -11,9 +12,12 @@ pub mod next;
 pub mod planning;
 pub mod ports;
 pub mod report;
+pub mod rerun;
 pub mod run;
 pub mod spec;
 pub mod task;
 pub mod tasks;
 mod text;
 pub mod time;
+pub mod timeline;
+pub mod tips;

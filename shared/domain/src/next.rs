@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use crate::ids::TaskId;
-use crate::run::{Onset, PhaseKind, Run, next_in_chain};
+use crate::chain::{self, successor};
+use crate::ids::{Stage, TaskId};
+use crate::run::{Onset, PhaseKind, Run};
 use crate::task::{Outcome, State, Task, Verdict};
 use crate::time::Timestamp;
 
@@ -29,7 +30,9 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// The timer number that the message carries; none for a plain wake.
     pub timer: Option<u32>,
-    /// The task whose output this one works on ([`crate::run::reads_from`]).
+    /// Up to which version a stuck task is revived by the message; none for a plain wake.
+    pub revive: Option<u64>,
+    /// The task whose output this one works on ([`crate::chain::reads_from`]).
     pub previous: Option<&'a Task>,
     /// What the last action brought.
     pub learned: Learned,
@@ -91,6 +94,13 @@ pub enum Action {
         /// The head with the chain counted.
         head: Option<Run>,
     },
+    /// Write task and head in one transaction: a person revived the task, and sweep looks at its run again.
+    Revive {
+        /// The task, looking for what it may have begun.
+        task: Task,
+        /// The head, due again.
+        head: Run,
+    },
     /// Do these in order, then ask again with [`Learned::PassedOn`].
     PassOn(Vec<Onward>),
     /// Write the task, then send its delayed message.
@@ -124,6 +134,17 @@ pub enum Onward {
     FreeLock,
     /// Write the head as opened, on condition that its opening is still this task's.
     Opened,
+    /// Create the two tasks of the service's way back, if they are absent, and wake the first.
+    RollBack([Task; 2]),
+    /// Take the task, and what belongs to it, off the head's list of those that run alone.
+    Settle,
+    /// Put a message that revives the task into the dead-letter queue, with the reason.
+    SetAside {
+        /// Why the task is stuck.
+        reason: String,
+        /// Up to which version the message revives it.
+        version: u64,
+    },
     /// Wake notify.
     Tell,
 }
@@ -132,16 +153,25 @@ pub enum Onward {
 pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
     match &task.state {
         State::Done { .. } => Action::Rest("the task is done"),
+        State::Stuck { .. } if facts.revive.is_some_and(|version| task.version <= version) => {
+            Action::Revive { task: task.revived(), head: head.swept(facts.now) }
+        }
         State::Stuck { told: true, .. } => Action::Rest("the task is stuck until a person revives it"),
         State::Stuck { reason, told: false } => match facts.learned {
             Learned::PassedOn => write(task, State::Stuck { reason: reason.clone(), told: true }, facts),
-            _ => Action::PassOn(vec![Onward::Tell]),
+            _ => Action::PassOn(vec![
+                // The version is the one that the told task will have.
+                Onward::SetAside { reason: reason.clone(), version: task.version + 1 },
+                Onward::Tell,
+            ]),
         },
         State::PassingOn { verdict } => match facts.learned {
             Learned::PassedOn => write(task, State::Done { verdict: verdict.clone() }, facts),
             _ => Action::PassOn(onward(head, task, verdict)),
         },
-        State::Pending | State::Starting { .. } | State::Running { .. } if head.is_finished() => {
+        State::Pending | State::Starting { .. } | State::Running { .. }
+            if head.is_finished() && !head.reruns.contains(&task.id) =>
+        {
             Action::Rest("the run is finished")
         }
         State::Pending if may_begin(head, task, facts.previous) => {
@@ -166,14 +196,17 @@ fn write(task: &Task, state: State, facts: &Facts<'_>) -> Action {
     Action::Write { task: task.in_state(state, facts.now) }
 }
 
-/// A task begins when its phase is open and, later in a chain, when the one before it has passed.
+/// A task begins when its phase is open, or it runs alone, and, later in a chain, when the one before it has passed.
+/// A way back begins where a task has failed that names the release to go back to.
 pub fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
-    let kind = PhaseKind::of(task.id.stage);
-    if !head.is_open(kind) {
+    let (kind, before) = (PhaseKind::of(task.id.stage), previous.and_then(Task::verdict));
+    if !head.reruns.contains(&task.id) && !head.is_open(kind) {
         return false;
     }
-    task.id.stage == kind.first_stage()
-        || previous.and_then(Task::verdict).is_some_and(|verdict| verdict.outcome == Outcome::Passed)
+    if task.id.subject.is_rollback() && task.id.stage == Stage::Deploy {
+        return before.is_some_and(|verdict| verdict.roll_back.is_some());
+    }
+    task.id.stage == kind.first_stage() || before.is_some_and(|verdict| verdict.outcome == Outcome::Passed)
 }
 
 fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -> Action {
@@ -209,8 +242,20 @@ fn may_arm(task: &Task, facts: &Facts<'_>) -> bool {
 
 fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
     let mut steps = Vec::with_capacity(4);
-    if verdict.outcome == Outcome::Passed && next_in_chain(task.id.stage).is_some() {
-        steps.extend(head.successor(&task.id).map(Onward::Wake));
+    let alone = head.reruns.contains(&task.id);
+    if verdict.outcome == Outcome::Passed {
+        steps.extend(successor(&task.id).filter(|id| !alone || head.reruns.contains(id)).map(Onward::Wake));
+    }
+    if verdict.roll_back.is_some() {
+        steps.extend(chain::way_back(&task.id).map(|ids| {
+            Onward::RollBack(ids.map(|id| Task::new(task.run.clone(), id, task.spec.clone())))
+        }));
+    }
+    if alone && head.ends_rerun(&task.id, verdict) {
+        if head.is_finished() && task.id.stage.has_environment() {
+            steps.push(Onward::FreeLock);
+        }
+        steps.push(Onward::Settle);
     }
     if let Some(opening) = head.opening.as_ref().filter(|opening| opening.by.as_ref() == Some(&task.id)) {
         match &opening.what {

@@ -13,8 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::files::pipeline::{ChecksEntry, PIPELINE_FILE, PipelineFile, ServiceEntry};
+use crate::files::pipeline::{self, ChecksEntry, PIPELINE_FILE, PipelineFile, ServiceEntry};
+use crate::files::{FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
 use crate::ids::{RepositoryPath, ServiceName};
+use crate::run::Problem;
 use crate::spec::{ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
 use crate::text;
 
@@ -27,20 +29,31 @@ const SERVICES_FOLDER: &str = "backend";
 const MANIFESTS_FOLDER: &str = "infrastructure/kubernetes";
 const MANIFEST_SUFFIX: &str = "-deployment.yaml";
 const INTEGRATION_FOLDER: &str = "integration_tests";
-const MOST_PROBLEMS: usize = 50;
 
-/// Decides what the commit says must run.
+/// Decides what the commit says must run, from its pipeline file (where it has one) and its tree.
 ///
 /// # Errors
 ///
-/// Every problem found, one sentence each with what to do about it, all at once.
-pub fn plan(file: Option<&PipelineFile>, tree: &Tree) -> Result<Plan, Vec<String>> {
-    let mut planner = Planner { tree, problems: Vec::new(), notes: Vec::new() };
-    if file.is_none() {
-        planner.notes.push(format!("there is no `{PIPELINE_FILE}`: the convention decides"));
-    }
-    let default = PipelineFile::default();
-    let file = file.unwrap_or(&default);
+/// Every problem found in the file and between the file and the tree, one sentence each with its place and what to do
+/// about it, all at once.
+pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
+    let mut planner = Planner { tree, places: Places::default(), problems: Vec::new(), notes: Vec::new() };
+    let file = match source.map(pipeline::read) {
+        None => {
+            planner.notes.push(format!("there is no `{PIPELINE_FILE}`: the convention decides"));
+            PipelineFile::default()
+        }
+        Some(reading) => {
+            planner.places = reading.places;
+            planner.problems = reading.problems.into_iter().map(in_the_file).collect();
+            match reading.file {
+                Some(file) if file.services.is_some() || planner.problems.is_empty() => file,
+                // Nobody knows which services were meant, so there is nothing to hold against the tree.
+                _ => return Err(planner.problems),
+            }
+        }
+    };
+    let file = &file;
     let services = match &file.services {
         Some(named) => planner.named(named),
         None => planner.found(),
@@ -49,15 +62,18 @@ pub fn plan(file: Option<&PipelineFile>, tree: &Tree) -> Result<Plan, Vec<String
     let checks = planner.checks(file.checks.as_ref());
     let integration = planner.integration(file, &services);
     if services.is_empty() && checks.is_none() && integration.is_none() && planner.problems.is_empty() {
-        planner.problems.push(format!(
-            "there is nothing to run: no `{SERVICES_FOLDER}/<service>/Dockerfile`, no `{INTEGRATION_FOLDER}/`; \
-             name the services in `{PIPELINE_FILE}`"
-        ));
+        planner.problem(
+            &[Step::Key("services")],
+            format!(
+                "there is nothing to run: no `{SERVICES_FOLDER}/<service>/Dockerfile`, no `{INTEGRATION_FOLDER}/`; \
+                 name the services in `{PIPELINE_FILE}`"
+            ),
+        );
     }
     let notifications =
         file.notifications.as_ref().map_or_else(Notifications::default, |entry| Notifications {
             slack: entry.slack.clone().map(Into::into),
-            email: entry.email.iter().cloned().map(Into::into).collect(),
+            email: entry.email.iter().flatten().cloned().map(Into::into).collect(),
         });
     planner.finish(Plan { services, checks, integration, notifications, notes: Vec::new() })
 }
@@ -65,8 +81,15 @@ pub fn plan(file: Option<&PipelineFile>, tree: &Tree) -> Result<Plan, Vec<String
 /// Collects what is decided and what is wrong on the way to the plan.
 struct Planner<'a> {
     tree: &'a Tree,
-    problems: Vec<String>,
+    places: Places,
+    problems: Vec<Problem>,
     notes: Vec<String>,
+}
+
+/// A problem that the reader of the pipeline file found.
+fn in_the_file(error: FileError) -> Problem {
+    let FileError { line, column, message } = error;
+    Problem { path: PIPELINE_FILE.to_owned(), line, column, message }
 }
 
 impl Planner<'_> {
@@ -82,12 +105,15 @@ impl Planner<'_> {
         for folder in self.tree.folders_with("Dockerfile", SERVICES_FOLDER) {
             match folder.parse::<ServiceName>() {
                 Ok(name) => names.push(name),
-                Err(invalid) => self.problems.push(format!(
-                    "the folder of `{SERVICES_FOLDER}/{}/Dockerfile` cannot name a service: {}; rename it or name the \
-                     services in `{PIPELINE_FILE}`",
-                    text::first_line(&folder, 80),
-                    text::first_line(&invalid.to_string(), 300),
-                )),
+                Err(invalid) => {
+                    let shown = text::first_line(&folder, 80);
+                    let invalid = text::first_line(&invalid.to_string(), 300);
+                    let message = format!(
+                        "the folder of `{SERVICES_FOLDER}/{shown}/Dockerfile` cannot name a service: {invalid}; \
+                         rename it or name the services in `{PIPELINE_FILE}`"
+                    );
+                    self.elsewhere(&format!("{SERVICES_FOLDER}/{folder}/Dockerfile"), message);
+                }
             }
         }
         let mut services: Vec<ServiceSpec> =
@@ -113,11 +139,14 @@ impl Planner<'_> {
                     self.notes.push(format!("`{name}` is a component: `{path}` belongs to no service folder"));
                     components.extend(self.component(&name, vec![manifest]));
                 }
-                (Err(invalid), _) | (_, Err(invalid)) => self.problems.push(format!(
-                    "a manifest in `{MANIFESTS_FOLDER}` cannot name a component: {}; rename it or name the services \
-                     in `{PIPELINE_FILE}`",
-                    text::first_line(&invalid.to_string(), 300),
-                )),
+                (Err(invalid), _) | (_, Err(invalid)) => {
+                    let message = format!(
+                        "a manifest in `{MANIFESTS_FOLDER}` cannot name a component: {}; rename it or name the \
+                         services in `{PIPELINE_FILE}`",
+                        text::first_line(&invalid.to_string(), 300),
+                    );
+                    self.elsewhere(&path, message);
+                }
             }
         }
         components
@@ -132,16 +161,18 @@ impl Planner<'_> {
             if let Some((image, other)) =
                 image.and_then(|image| Some((image, images.insert(image, &service.name)?)))
             {
-                self.problems.push(format!(
+                let message = format!(
                     "services `{other}` and `{}` both have the image `{image}`; give one of them another `image`",
                     service.name
-                ));
+                );
+                self.of_service(&service.name, &[Step::Key("image")], message);
             }
             if let Some(other) = labels.insert(service.name.dns_label(), &service.name) {
-                self.problems.push(format!(
+                let message = format!(
                     "services `{other}` and `{}` are the same name to Kubernetes; rename one of them",
                     service.name
-                ));
+                );
+                self.of_service(&service.name, &[], message);
             }
         }
     }
@@ -165,8 +196,11 @@ impl Planner<'_> {
             return existing.filter_map(|folder| format!("{folder}/").parse().ok()).collect();
         };
         for path in named.iter().filter(|path| !self.tree.has_path(path.as_str())) {
-            self.problems
-                .push(format!("`{path}` is not in the commit; take it from `checks.{tool}` or add it"));
+            let near = self.did_you_mean(path.as_str());
+            self.problem(
+                &[Step::Key("checks"), Step::Key(tool), Step::Item(path.as_str())],
+                format!("`{path}` is not in the commit;{near} take it from `checks.{tool}` or add it"),
+            );
         }
         named.to_vec()
     }
@@ -186,14 +220,51 @@ impl Planner<'_> {
         Some(IntegrationSpec { command, requirements: self.tree.requirements(&folders) })
     }
 
-    fn finish(mut self, plan: Plan) -> Result<Plan, Vec<String>> {
+    /// A problem of the pipeline file: of its entry at the end of the way, where it has one.
+    fn problem(&mut self, way: &[Step<'_>], message: String) {
+        let place = self.places.of(way);
+        self.add(PIPELINE_FILE, place, message);
+    }
+
+    /// A problem of a service that the file names, or whose folder the convention has found.
+    fn of_service(&mut self, name: &ServiceName, field: &[Step<'_>], message: String) {
+        let mut way = vec![Step::Key("services"), Step::Key(name.as_str())];
+        let dockerfile = format!("{SERVICES_FOLDER}/{name}/Dockerfile");
+        if self.places.of(&way).is_none() && self.tree.has_file(&dockerfile) {
+            return self.elsewhere(&dockerfile, message);
+        }
+        way.extend(field);
+        self.problem(&way, message);
+    }
+
+    /// A problem that another file of the commit makes.
+    fn elsewhere(&mut self, path: &str, message: String) {
+        self.add(path, None, message);
+    }
+
+    fn add(&mut self, path: &str, place: Option<Place>, message: String) {
+        let (line, column) = (place.map(|place| place.line), place.map(|place| place.column));
+        self.problems.push(Problem { path: path.to_owned(), line, column, message });
+    }
+
+    /// A path of the commit that a misspelt one may mean: the same name elsewhere, or a like name in the same folder.
+    fn did_you_mean(&self, path: &str) -> String {
+        did_you_mean(tree::plain(path), self.tree.relatives(path).iter().map(String::as_str))
+    }
+
+    fn finish(mut self, plan: Plan) -> Result<Plan, Vec<Problem>> {
         if self.problems.is_empty() {
             return Ok(Plan { notes: self.notes, ..plan });
         }
+        self.problems.sort_by(|left, right| {
+            let of_file = |problem: &Problem| problem.path != PIPELINE_FILE;
+            (of_file(left), left.line.is_none(), left.line, left.column)
+                .cmp(&(of_file(right), right.line.is_none(), right.line, right.column))
+        });
         let more = self.problems.len().saturating_sub(MOST_PROBLEMS);
         if more > 0 {
             self.problems.truncate(MOST_PROBLEMS);
-            self.problems.push(format!("and {more} more problems"));
+            self.problem(&[], format!("and {more} more problems"));
         }
         Err(self.problems)
     }

@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain;
 use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, Sha, Stage, TaskId, Trust};
 use crate::message::PlanRequest;
 use crate::spec::Notifications;
-use crate::task::{Task, Verdict};
+use crate::task::{Outcome, Task, Verdict};
 use crate::time::Timestamp;
 
 /// How long a run may be silent before sweep wakes it.
@@ -33,6 +34,15 @@ pub struct Run {
     pub delivery: Option<Delivery>,
     /// What must happen next, by whom, until it is done.
     pub opening: Option<Opening>,
+    /// How often people had it opened anew after its end.
+    #[serde(default)]
+    pub round: u32,
+    /// Tasks that people have running alone: nobody comes after them, and no phase counts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<TaskId>,
+    /// Why planning was given up, until a person sends its message again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
     /// Who hears of it.
     pub notifications: Notifications,
     /// Sentences for people: why things run, are delivered, or are not.
@@ -99,6 +109,9 @@ pub struct Problem {
     pub path: String,
     /// The line, where known, from 1.
     pub line: Option<u32>,
+    /// The column, where known, from 1, in characters.
+    #[serde(default)]
+    pub column: Option<u32>,
     /// What is wrong and what to do.
     pub message: String,
 }
@@ -155,25 +168,6 @@ impl PhaseKind {
     }
 }
 
-/// The stage that follows in the same chain.
-pub fn next_in_chain(stage: Stage) -> Option<Stage> {
-    match stage {
-        Stage::Build => Some(Stage::Publish),
-        Stage::Deploy => Some(Stage::Verify),
-        Stage::Test | Stage::Publish | Stage::Verify => None,
-    }
-}
-
-/// The stage whose output a stage works on, for the same subject.
-pub fn reads_from(stage: Stage) -> Option<Stage> {
-    match stage {
-        Stage::Test | Stage::Build => None,
-        Stage::Publish => Some(Stage::Build),
-        Stage::Deploy => Some(Stage::Publish),
-        Stage::Verify => Some(Stage::Deploy),
-    }
-}
-
 /// Where a run is delivered to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -183,6 +177,16 @@ pub struct Delivery {
     pub namespace: String,
     /// The run's number in that environment: the higher one wins.
     pub fence: u64,
+}
+
+/// A run's place in the order of an environment. A run that is opened anew keeps its number and gets the next
+/// round, so that whoever still works for the round before gets no lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The number that plan drew: the higher one wins.
+    pub number: u64,
+    /// How often the run was opened anew.
+    pub round: u32,
 }
 
 /// The intent to go on after a phase.
@@ -225,6 +229,9 @@ impl Run {
             phases: Vec::new(),
             delivery: None,
             opening: None,
+            round: 0,
+            reruns: Vec::new(),
+            stuck: None,
             notifications: Notifications::default(),
             notes: Vec::new(),
             created: now,
@@ -304,29 +311,33 @@ impl Run {
             && self.phases.iter().take_while(|phase| phase.kind < kind).all(passed)
     }
 
-    /// The head after `task` ended with `verdict`, or none when the chain goes on and the head is untouched.
+    /// The head after `task` ended with `verdict`, or none when the chain goes on, or the task ran alone, and the
+    /// head is untouched.
     pub fn concluded(&self, task: &Task, verdict: &Verdict, now: Timestamp) -> Option<Self> {
-        let passed = verdict.outcome == crate::task::Outcome::Passed;
-        if passed && next_in_chain(task.id.stage).is_some() {
+        if self.reruns.contains(&task.id) || !chain::ends(&task.id, verdict) {
             return None;
         }
         let mut head = self.clone();
         let kind = PhaseKind::of(task.id.stage);
         let phase = head.phases.iter_mut().find(|phase| phase.kind == kind)?;
-        if passed {
+        // A service that had to go back was not delivered, however well the way back ended.
+        if verdict.outcome == Outcome::Passed && !task.id.subject.is_rollback() {
             phase.passed += 1;
         } else {
             phase.failed += 1;
         }
         let (complete, failed) = (phase.complete(), phase.failed > 0);
         if complete {
-            let following = head.phases.iter().find(|phase| phase.kind > kind).map(|phase| phase.kind);
+            let following =
+                head.phases.iter().find(|phase| phase.kind > kind && !phase.complete()).map(|phase| phase.kind);
+            let superseded = verdict.outcome == Outcome::Superseded && !task.id.subject.is_rollback();
             let what = match (failed, following) {
-                (true, _) if verdict.outcome == crate::task::Outcome::Superseded => {
-                    Onset::Finish(RunOutcome::Superseded)
-                }
+                (true, _) if superseded => Onset::Finish(RunOutcome::Superseded),
                 (true, _) => Onset::Finish(RunOutcome::Failed),
                 (false, Some(next)) => Onset::Phase(next),
+                (false, None) if head.phases.iter().any(|phase| phase.failed > 0) => {
+                    Onset::Finish(RunOutcome::Failed)
+                }
                 (false, None) => Onset::Finish(RunOutcome::Passed),
             };
             head.opening = Some(Opening { by: Some(task.id.clone()), what });
@@ -345,10 +356,22 @@ impl Run {
         head.written(now)
     }
 
-    /// The head once its end has been told to everybody: sweep need not look again.
+    /// The head that sweep need not look at again: its end has been told to everybody, or only a person can move it.
     #[must_use]
-    pub fn told(&self) -> Self {
+    pub fn at_rest(&self) -> Self {
         Self { due: None, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The head whose planning was given up.
+    #[must_use]
+    pub fn planning_stuck(&self, reason: String) -> Self {
+        Self { stuck: Some(reason), ..self.at_rest() }
+    }
+
+    /// The head whose planning is tried again.
+    #[must_use]
+    pub fn planning_revived(&self, now: Timestamp) -> Self {
+        Self { stuck: None, ..self.clone() }.written(now)
     }
 
     /// The head after sweep has woken its tasks.
@@ -357,17 +380,37 @@ impl Run {
         self.clone().written(now)
     }
 
-    /// Whether nothing more will happen to its tasks.
+    /// Whether nothing more will happen to its tasks, but for those that run alone.
     pub fn is_finished(&self) -> bool {
         matches!(self.state, RunState::Finished(_))
     }
 
-    /// The task that comes next in the chain of `task`.
-    pub fn successor(&self, task: &TaskId) -> Option<TaskId> {
-        next_in_chain(task.stage).map(|stage| TaskId { stage, ..task.clone() })
+    /// Whether everything has ended, so that the end can be told.
+    pub fn has_ended(&self) -> bool {
+        self.is_finished() && self.reruns.is_empty()
     }
 
-    fn written(mut self, now: Timestamp) -> Self {
+    /// Whether nothing more of what runs alone comes after the task with this verdict.
+    pub fn ends_rerun(&self, task: &TaskId, verdict: &Verdict) -> bool {
+        let goes_on = chain::successor(task).is_some_and(|next| self.reruns.contains(&next));
+        chain::ends(task, verdict) || (verdict.outcome == Outcome::Passed && !goes_on)
+    }
+
+    /// The head once what ran alone has ended: the task, from deploy on with the whole rollout of its service.
+    #[must_use]
+    pub fn settled(&self, task: &TaskId, now: Timestamp) -> Self {
+        let mut head = self.clone();
+        let whole = chain::rollout(task);
+        head.reruns.retain(|id| id != task && !(task.stage.has_environment() && whole.contains(id)));
+        head.written(now)
+    }
+
+    /// Its place in the order of the environment it is delivered to.
+    pub fn ticket(&self) -> Option<Ticket> {
+        self.delivery.as_ref().map(|delivery| Ticket { number: delivery.fence, round: self.round })
+    }
+
+    pub(crate) fn written(mut self, now: Timestamp) -> Self {
         self.version += 1;
         self.due = Some(now.after(SILENCE));
         self

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, Digest, RunId, TaskId};
+use crate::ports::Release;
 use crate::report::TestReport;
 use crate::spec::{ChecksSpec, IntegrationSpec, ServiceSpec};
 use crate::time::Timestamp;
@@ -24,6 +25,9 @@ pub struct Task {
     pub timer: Timer,
     /// Failures of the machinery since the last success; at [`crate::next::MOST_FAILURES`] the task is stuck.
     pub failures: u32,
+    /// The outcome that stands for the run while later attempts run alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Outcome>,
     /// What to do.
     pub spec: TaskSpec,
     /// When it began.
@@ -78,17 +82,36 @@ pub struct Verdict {
     pub summary: String,
     /// What the stage made or found.
     pub output: Output,
+    /// The release that the service goes back to, because this one is bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll_back: Option<Box<Release>>,
 }
 
 impl Verdict {
     /// A verdict that lets the chain go on.
     pub fn passed(summary: impl Into<String>, output: Output) -> Self {
-        Self { outcome: Outcome::Passed, summary: summary.into(), output }
+        Self { outcome: Outcome::Passed, summary: summary.into(), output, roll_back: None }
     }
 
     /// A verdict that ends the chain.
     pub fn failed(summary: impl Into<String>, output: Output) -> Self {
-        Self { outcome: Outcome::Failed, summary: summary.into(), output }
+        Self { outcome: Outcome::Failed, summary: summary.into(), output, roll_back: None }
+    }
+
+    /// The verdict of a newer release having been there first.
+    pub fn superseded(summary: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Superseded,
+            summary: summary.into(),
+            output: Output::None,
+            roll_back: None,
+        }
+    }
+
+    /// The same verdict with the release to go back to, where there is one.
+    #[must_use]
+    pub fn rolling_back(self, to: Option<Release>) -> Self {
+        Self { roll_back: to.map(Box::new), ..self }
     }
 }
 
@@ -217,6 +240,7 @@ impl Task {
             state: State::Pending,
             timer: Timer::default(),
             failures: 0,
+            standing: None,
             spec,
             started: None,
             finished: None,
@@ -233,6 +257,38 @@ impl Task {
         match &self.state {
             State::PassingOn { verdict } | State::Done { verdict } => Some(verdict),
             State::Pending | State::Starting { .. } | State::Running { .. } | State::Stuck { .. } => None,
+        }
+    }
+
+    /// How it ended as far as the run is concerned; none before its end.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.standing.or_else(|| self.verdict().map(|verdict| verdict.outcome))
+    }
+
+    /// The next attempt, that nobody has begun. With `standing` it runs alone.
+    #[must_use]
+    pub fn anew(&self, standing: Option<Outcome>) -> Self {
+        Self {
+            attempt: self.attempt + 1,
+            version: self.version + 1,
+            state: State::Pending,
+            timer: Timer { due: None, ..self.timer },
+            failures: 0,
+            standing,
+            started: None,
+            finished: None,
+            ..self.clone()
+        }
+    }
+
+    /// A stuck task that tries again: whatever its attempt had begun is looked for first.
+    #[must_use]
+    pub fn revived(&self) -> Self {
+        Self {
+            state: State::Starting { since: Timestamp(0) },
+            version: self.version + 1,
+            failures: 0,
+            ..self.clone()
         }
     }
 

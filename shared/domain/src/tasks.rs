@@ -1,7 +1,7 @@
 //! From a plan to the tasks and phases of a run.
 
 use crate::ids::{EnvironmentName, RunId, ServiceName, Stage, Subject, TaskId};
-use crate::run::{Phase, PhaseKind, next_in_chain};
+use crate::run::{Phase, PhaseKind};
 use crate::spec::{Plan, ServiceSpec};
 use crate::task::{Task, TaskSpec};
 
@@ -53,9 +53,4 @@ pub fn phases_of(tasks: &[Task]) -> Vec<Phase> {
         })
         .filter(|phase| phase.total > 0)
         .collect()
-}
-
-/// Whether `later` comes after `earlier` in one chain.
-pub fn follows(earlier: &TaskId, later: &TaskId) -> bool {
-    earlier.subject == later.subject && next_in_chain(earlier.stage) == Some(later.stage)
 }

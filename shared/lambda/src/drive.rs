@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use domain::message::{Message, Outgoing, Wake};
+use domain::chain::reads_from;
+use domain::message::{Ask, Message, Outgoing, Revive, Wake};
 use domain::next::{Action, Facts, Learned, Onward, next};
-use domain::ports::{Advice, Answer, Environments, Fault, Queue, Runs, Written};
-use domain::run::{PhaseKind, Run, reads_from};
+use domain::ports::{Advice, Answer, Environments, Fault, Queue, Redelivery, Runs, Timeline, Written};
+use domain::run::{PhaseKind, Run};
 use domain::task::{State, Task};
 use domain::time::Timestamp;
+use domain::timeline::Entry;
 
-use crate::Disposition;
+use crate::rerun::{self, Opened};
+use crate::{Disposition, StageMessage};
 
 /// What a stage's effect may look at.
 #[derive(Debug)]
@@ -38,30 +41,50 @@ const MOST_CONFLICTS: u32 = 8;
 /// A task passes through fewer actions than this in one invocation.
 const MOST_ACTIONS: u32 = 64;
 
-/// Asks the core what comes next and does it, until it says rest.
-pub async fn drive<S, Q, W>(
-    store: &S,
-    queue: &Q,
-    work: &W,
-    wake: &Wake,
-    clock: impl Fn() -> Timestamp,
-) -> Disposition
+/// A stage function's ports and work: what it takes to attend to its messages.
+#[derive(Debug)]
+pub struct StageFunction<'a, S, Q, R, W> {
+    /// Runs, tasks, locks, timelines.
+    pub store: &'a S,
+    /// The queues of whoever is woken.
+    pub queue: &'a Q,
+    /// The function's own queue and its dead letters.
+    pub redelivery: &'a R,
+    /// What the stage does.
+    pub work: &'a W,
+}
+
+impl<S, Q, R, W> StageFunction<'_, S, Q, R, W>
 where
-    S: Runs + Environments,
+    S: Runs + Environments + Timeline,
     Q: Queue,
+    R: Redelivery,
     W: StageWork,
 {
-    match (Driver { store, queue, work, wake, clock }).run().await {
-        Ok(disposition) => disposition,
-        Err(fault) => fault.into(),
+    /// Does what a message asks for: opens its task anew where a person wants that, then asks the core what comes
+    /// next and does it, until it says rest.
+    pub async fn attend(&self, message: &StageMessage, clock: impl Fn() -> Timestamp) -> Disposition {
+        let revive = match &message.ask {
+            Ask::Wake(_) => None,
+            Ask::Revive(revive) => Some(revive.version),
+            Ask::Rerun(asked) => match rerun::open(self.store, asked, message, clock()).await {
+                Ok(Opened::Yes) => None,
+                Ok(Opened::No(disposition)) => return disposition,
+                Err(fault) => return fault.into(),
+            },
+        };
+        let wake = message.ask.wake();
+        match (Driver { function: self, wake: &wake, revive, clock }).run().await {
+            Ok(disposition) => disposition,
+            Err(fault) => fault.into(),
+        }
     }
 }
 
-struct Driver<'a, S, Q, W, C> {
-    store: &'a S,
-    queue: &'a Q,
-    work: &'a W,
+struct Driver<'a, S, Q, R, W, C> {
+    function: &'a StageFunction<'a, S, Q, R, W>,
     wake: &'a Wake,
+    revive: Option<u64>,
     clock: C,
 }
 
@@ -75,10 +98,11 @@ enum Step {
     End(Disposition),
 }
 
-impl<S, Q, W, C> Driver<'_, S, Q, W, C>
+impl<S, Q, R, W, C> Driver<'_, S, Q, R, W, C>
 where
-    S: Runs + Environments,
+    S: Runs + Environments + Timeline,
     Q: Queue,
+    R: Redelivery,
     W: StageWork,
     C: Fn() -> Timestamp,
 {
@@ -90,8 +114,13 @@ where
         let previous = self.previous(&task).await?;
         let (mut learned, mut conflicts) = (Learned::Nothing, 0);
         for _ in 0..MOST_ACTIONS {
-            let facts =
-                Facts { now: (self.clock)(), timer: self.wake.timer, previous: previous.as_ref(), learned };
+            let facts = Facts {
+                now: (self.clock)(),
+                timer: self.wake.timer,
+                revive: self.revive,
+                previous: previous.as_ref(),
+                learned,
+            };
             let action = next(&head, &task, &facts);
             match self.perform(action, &mut head, &mut task, previous.as_ref()).await? {
                 Step::Learned(more) => learned = more,
@@ -128,11 +157,11 @@ where
             Action::Write { task: written } => self.write(written, task).await,
             Action::Start { adopt } => {
                 let case = Case { head, task, previous, now };
-                Ok(Step::Learned(learned_from(self.work.start(&case, adopt).await)))
+                Ok(Step::Learned(learned_from(self.function.work.start(&case, adopt).await)))
             }
             Action::Observe { handle } => {
                 let case = Case { head, task, previous, now };
-                Ok(Step::Learned(learned_from(self.work.observe(&case, &handle).await)))
+                Ok(Step::Learned(learned_from(self.function.work.observe(&case, &handle).await)))
             }
             Action::Conclude { task: concluded, head: counted } => {
                 let kept = match &concluded.state {
@@ -140,8 +169,8 @@ where
                     _ => Learned::Nothing,
                 };
                 let written = match &counted {
-                    Some(counted) => self.store.write_both(&concluded, counted).await?,
-                    None => self.store.write_task(&concluded).await?,
+                    Some(counted) => self.function.store.write_both(&concluded, counted).await?,
+                    None => self.function.store.write_task(&concluded).await?,
                 };
                 if written == Written::Conflict {
                     return Ok(Step::Conflict(kept));
@@ -153,6 +182,14 @@ where
                 *head = counted.unwrap_or_else(|| head.clone());
                 Ok(Step::Learned(Learned::Nothing))
             }
+            Action::Revive { task: revived, head: due } => {
+                if self.function.store.write_both(&revived, &due).await? == Written::Conflict {
+                    return Ok(Step::Conflict(Learned::Nothing));
+                }
+                tracing::info!(run = %task.run, task = %task.id, "a person revived the task");
+                (*task, *head) = (revived, due);
+                Ok(Step::Learned(Learned::Nothing))
+            }
             Action::PassOn(steps) => {
                 for step in steps {
                     self.pass_on(&step, head, task, now).await?;
@@ -160,17 +197,17 @@ where
                 Ok(Step::Learned(Learned::PassedOn))
             }
             Action::Arm { task: armed, delay } => {
-                if self.store.write_task(&armed).await? == Written::Conflict {
+                if self.function.store.write_task(&armed).await? == Written::Conflict {
                     return Ok(Step::Conflict(Learned::Nothing));
                 }
                 let wake = Wake { timer: Some(armed.timer.number), ..self.wake.clone() };
-                self.queue.send(&[Outgoing { message: Message::Task(wake), delay }]).await?;
+                self.function.queue.send(&[Outgoing { message: Message::Task(wake), delay }]).await?;
                 *task = armed;
                 Ok(Step::Learned(Learned::Armed))
             }
             Action::GiveBack { task: counted, reason, delay } => {
                 // A lost race means that somebody else is at work: the count is theirs then.
-                let _raced = self.store.write_task(&counted).await?;
+                let _raced = self.function.store.write_task(&counted).await?;
                 Ok(Step::End(Disposition::GiveBack { reason, delay }))
             }
             Action::Rest(why) => {
@@ -181,7 +218,7 @@ where
     }
 
     async fn write(&self, written: Task, task: &mut Task) -> Answer<Step> {
-        if self.store.write_task(&written).await? == Written::Conflict {
+        if self.function.store.write_task(&written).await? == Written::Conflict {
             return Ok(Step::Conflict(Learned::Nothing));
         }
         let begun = matches!(written.state, State::Running { .. });
@@ -197,38 +234,61 @@ where
 
     async fn pass_on(&self, step: &Onward, head: &mut Run, task: &Task, now: Timestamp) -> Answer<()> {
         match step {
-            Onward::Wake(id) => self.queue.send(&[Outgoing::now(Message::wake(&task.run, id))]).await,
-            Onward::OpenPhase(kind) => open_phase(self.store, self.queue, head, *kind).await,
-            Onward::FreeLock => match &head.delivery {
-                Some(delivery) => {
-                    self.store.unlock(&head.id.repository, &delivery.environment, &head.id).await
+            Onward::Wake(id) => self.function.queue.send(&[Outgoing::now(Message::wake(&task.run, id))]).await,
+            Onward::OpenPhase(kind) => open_phase(self.function.store, self.function.queue, head, *kind).await,
+            Onward::FreeLock => match (&head.delivery, head.ticket()) {
+                (Some(delivery), Some(ticket)) => {
+                    let (repository, environment) = (&head.id.repository, &delivery.environment);
+                    self.function.store.unlock(repository, environment, &head.id, ticket).await
                 }
-                None => Ok(()),
+                _ => Ok(()),
             },
-            Onward::Opened => opened(self.store, head, Some(task), now).await,
+            Onward::Opened => opened(self.function.store, head, Some(task), now).await,
+            Onward::RollBack(tasks) => {
+                self.function.store.create_tasks(tasks).await?;
+                let [first, _] = tasks;
+                let reason = task.verdict().map_or("", |verdict| verdict.summary.as_str());
+                let what = format!("`{}` goes back to its last verified release: {reason}", task.id);
+                let key = format!("roll-back-{}-{}", task.id, task.attempt);
+                self.note(key, what, now).await?;
+                self.function.queue.send(&[Outgoing::now(Message::wake(&task.run, &first.id))]).await
+            }
+            Onward::Settle => settled(self.function.store, head, task, now).await,
+            Onward::SetAside { reason, version } => {
+                let revive = Revive { run: task.run.clone(), task: task.id.clone(), version: *version };
+                let body = serde_json::to_string(&Message::Revive(revive))
+                    .map_err(|error| Fault::reject(format!("a message cannot be written: {error}")))?;
+                let why = format!("task `{}` of run `{}` is stuck: {reason}", task.id, task.run);
+                self.note(format!("stuck-{}-{version}", task.id), why.clone(), now).await?;
+                self.function.redelivery.set_aside(&body, &why).await
+            }
             Onward::Tell => self.tell(task).await,
         }
     }
 
+    async fn note(&self, key: String, what: String, now: Timestamp) -> Answer<()> {
+        let entry = Entry { key, at: now, by: self.wake.task.stage.to_string(), what };
+        self.function.store.record(&self.wake.run, &entry).await
+    }
+
     async fn tell(&self, task: &Task) -> Answer<()> {
-        self.queue.send(&[Outgoing::now(Message::Notify { run: task.run.clone() })]).await
+        self.function.queue.send(&[Outgoing::now(Message::Notify { run: task.run.clone() })]).await
     }
 
     async fn load(&self) -> Answer<Option<(Run, Task)>> {
         // The task first: a head read after it counts at least what the task has counted.
-        let Some(task) = self.store.task(&self.wake.run, &self.wake.task).await? else { return Ok(None) };
-        Ok(self.store.run(&self.wake.run).await?.map(|head| (head, task)))
+        let Some(task) = self.function.store.task(&self.wake.run, &self.wake.task).await? else { return Ok(None) };
+        Ok(self.function.store.run(&self.wake.run).await?.map(|head| (head, task)))
     }
 
     async fn previous(&self, task: &Task) -> Answer<Option<Task>> {
-        match reads_from(task.id.stage) {
-            Some(stage) => {
-                let environment = task.id.environment.clone().filter(|_| stage.has_environment());
-                let id = domain::ids::TaskId { stage, subject: task.id.subject.clone(), environment };
-                self.store.task(&task.run, &id).await
+        for id in reads_from(&task.id) {
+            let known = self.function.store.task(&task.run, &id).await?;
+            if known.as_ref().is_some_and(|known| known.verdict().is_some()) {
+                return Ok(known);
             }
-            None => Ok(None),
         }
+        Ok(None)
     }
 }
 
@@ -262,6 +322,19 @@ pub async fn opened(store: &impl Runs, head: &mut Run, by: Option<&Task>, now: T
     };
     while mine(head) {
         let next = head.opened(now);
+        if store.write_run(&next).await? == Written::Yes {
+            *head = next;
+            return Ok(());
+        }
+        *head = store.run(&head.id).await?.ok_or_else(|| Fault::reject("the run is gone"))?;
+    }
+    Ok(())
+}
+
+/// Takes what ran alone off the head's list.
+async fn settled(store: &impl Runs, head: &mut Run, task: &Task, now: Timestamp) -> Answer<()> {
+    while head.reruns.contains(&task.id) {
+        let next = head.settled(&task.id, now);
         if store.write_run(&next).await? == Written::Yes {
             *head = next;
             return Ok(());

@@ -4,14 +4,17 @@ mod batch;
 mod commit;
 mod config;
 mod drive;
+mod rerun;
 mod result;
 mod stage;
 mod start;
 
-pub use batch::{BatchResponse, Disposition, Record, SqsEvent, each, each_stage_message};
+pub use batch::{
+    Attributes, BatchResponse, Disposition, Record, SqsEvent, StageMessage, each, each_stage_message,
+};
 pub use commit::{Commit, LARGEST_SOURCE};
 pub use config::{Missing, Variables};
-pub use drive::{Case, StageWork, drive, open_phase, opened};
+pub use drive::{Case, StageFunction, StageWork, open_phase, opened};
 pub use result::{BUSY_DELAY, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};

@@ -1,11 +1,11 @@
 //! A stage function from its queue to its work.
 
 use domain::ids::Stage;
-use domain::ports::{Environments, Queue, Redelivery, Runs};
+use domain::ports::{Environments, Queue, Redelivery, Runs, Timeline};
 use domain::time::Timestamp;
 use lambda_runtime::Error;
 
-use crate::{SqsEvent, StageWork, drive, each_stage_message, run};
+use crate::{SqsEvent, StageFunction, StageWork, each_stage_message, run};
 
 /// Serves a stage's queue until the environment is shut down.
 ///
@@ -19,14 +19,15 @@ pub async fn serve_stage<S, Q, R, W>(
     work: &W,
 ) -> Result<(), Error>
 where
-    S: Runs + Environments,
+    S: Runs + Environments + Timeline,
     Q: Queue,
     R: Redelivery,
     W: StageWork,
 {
+    let function = StageFunction { store, queue, redelivery, work };
     run(async |event: SqsEvent| {
-        Ok(each_stage_message(event, redelivery, stage, async |wake| {
-            drive(store, queue, work, &wake, Timestamp::now).await
+        Ok(each_stage_message(event, redelivery, stage, async |message| {
+            function.attend(&message, Timestamp::now).await
         })
         .await)
     })

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
 use domain::ports::{Answer, Environments, Fault, Fence, Locking, Release, Written};
+use domain::run::Ticket;
 
 use crate::Store;
 use crate::item::{Attributes, Item, Key, body, number, number_of, text, text_of};
@@ -35,29 +36,32 @@ impl Environments for Store {
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
-        fence: u64,
+        ticket: Ticket,
     ) -> Answer<Locking> {
         let sent = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(lock_key(repository, environment).attributes()))
-            .update_expression("SET #holder = :run, #taken = :fence")
+            .update_expression("SET #holder = :run, #taken = :number, #round = :round")
             .condition_expression(
-                "#holder = :run OR (attribute_not_exists(#holder) \
-                 AND (attribute_not_exists(#taken) OR #taken < :fence))",
+                "(#holder = :run AND #round <= :round) OR (attribute_not_exists(#holder) \
+                 AND (attribute_not_exists(#taken) OR #taken < :number \
+                 OR (#taken = :number AND #round < :round)))",
             )
             .expression_attribute_names("#holder", "holder")
             .expression_attribute_names("#taken", "taken")
+            .expression_attribute_names("#round", "round")
             .expression_attribute_values(":run", text(run.to_string()))
-            .expression_attribute_values(":fence", number(fence))
+            .expression_attribute_values(":number", number(ticket.number))
+            .expression_attribute_values(":round", number(ticket.round.into()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         let Err(error) = sent else { return Ok(Locking::Held) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                refused(failed.item(), environment, fence)
+                refused(failed.item(), environment, run, ticket)
             }
             _ => Err(aws::fault(format!("the lock of `{environment}` cannot be taken"), error)),
         }
@@ -68,6 +72,7 @@ impl Environments for Store {
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
+        ticket: Ticket,
     ) -> Answer<()> {
         let sent = self
             .client
@@ -76,9 +81,11 @@ impl Environments for Store {
             .set_key(Some(lock_key(repository, environment).attributes()))
             // `taken` stays: an older run must not take the lock after this one.
             .update_expression("REMOVE #holder")
-            .condition_expression("#holder = :run")
+            .condition_expression("#holder = :run AND #round <= :round")
             .expression_attribute_names("#holder", "holder")
+            .expression_attribute_names("#round", "round")
             .expression_attribute_values(":run", text(run.to_string()))
+            .expression_attribute_values(":round", number(ticket.round.into()))
             .send()
             .await;
         match sent {
@@ -147,14 +154,20 @@ impl Store {
     }
 }
 
-/// Who was in the way of a lock. A higher number overtakes even where the lock is free, and the same one where it
-/// was freed.
-fn refused(item: Option<&Attributes>, environment: &EnvironmentName, fence: u64) -> Answer<Locking> {
+/// Who was in the way of a lock. A higher number overtakes even where the lock is free, and so does the same ticket
+/// where it was freed, and the next round of the same run.
+fn refused(
+    item: Option<&Attributes>,
+    environment: &EnvironmentName,
+    run: &RunId,
+    ticket: Ticket,
+) -> Answer<Locking> {
     let item = item.ok_or_else(|| {
         Fault::retry(format!("the lock of `{environment}` cannot be taken"), "it is not said who has it")
     })?;
     let taken = number_of(item, "taken")?;
-    if taken > fence || !item.contains_key("holder") {
+    let own = item.contains_key("holder") && text_of(item, "holder")? == run.to_string();
+    if taken > ticket.number || own || !item.contains_key("holder") {
         return Ok(Locking::Overtaken { by: taken });
     }
     let holder = text_of(item, "holder")?;

@@ -17,8 +17,14 @@ use crate::Store;
 pub(crate) const RUNS_KEPT: Duration = Duration::from_hours(90 * 24);
 /// How long deliveries stay; GitHub redelivers for three days.
 pub(crate) const DELIVERIES_KEPT: Duration = Duration::from_hours(30 * 24);
+/// The partition of the index `due`: everything that waits for something.
+pub(crate) const DUE: &str = "due";
 /// The sort key of a run's head.
 pub(crate) const HEAD: &str = "head";
+
+/// What the keys of a run's and of a repository's items begin with.
+pub(crate) const RUN: &str = "run#";
+pub(crate) const REPOSITORY: &str = "repository#";
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
@@ -31,7 +37,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn in_run(run: &RunId, sk: impl Into<String>) -> Self {
-        Self { pk: format!("run#{run}"), sk: sk.into() }
+        Self { pk: format!("{RUN}{run}"), sk: sk.into() }
     }
 
     pub(crate) fn of_task(run: &RunId, id: &TaskId) -> Self {
@@ -49,6 +55,10 @@ impl Key {
         sk: impl Into<String>,
     ) -> Self {
         Self { pk: format!("environment#{repository}#{environment}"), sk: sk.into() }
+    }
+
+    pub(crate) fn in_repository(repository: &RepositoryName, sk: &str) -> Self {
+        Self { pk: format!("{REPOSITORY}{repository}"), sk: sk.to_owned() }
     }
 
     pub(crate) fn attributes(&self) -> Attributes {

@@ -7,6 +7,7 @@
 //! | `run#<run>` | `told` | what notify has said |
 //! | `delivery#<id>` | `delivery` | a webhook delivery |
 //! | `environment#<repository>#<environment>` | `fence`, `lock` | the last number drawn; the lock |
+//! | `repository#<repository>` | `watch`, `tips` | when its branches are looked at; what was seen of them |
 //! | `environment#<repository>#<environment>` | `current#<service>`, `verified#<service>` | releases |
 //!
 //! An item's `body` is the domain type as JSON; beside it stand only the attributes that conditions, the index
@@ -19,7 +20,9 @@ mod deliveries;
 mod environments;
 mod item;
 mod notice_book;
+mod repositories;
 mod runs;
+mod timeline;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;

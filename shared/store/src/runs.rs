@@ -4,21 +4,23 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use domain::ids::{RunId, Stage, TaskId};
-use domain::ports::{Answer, Fault, Runs, Written};
+use domain::ports::{Answer, Due, Fault, Runs, Written};
 use domain::run::Run;
 use domain::task::Task;
 use domain::time::Timestamp;
+use domain::timeline::Entry;
 
 use crate::Store;
-use crate::item::{Attributes, HEAD, Item, Key, RUNS_KEPT, body, number, text, text_of};
+use crate::timeline::entry_item;
+use crate::item::{
+    Attributes, DUE, HEAD, Item, Key, REPOSITORY, RUN, RUNS_KEPT, body, number, text, text_of,
+};
 
 /// The most actions of one transaction
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TRANSACTION: usize = 100;
 /// How often a transaction is repeated without those that were in its way, before the caller has to.
 const ROUNDS: usize = 3;
-/// The index's partition: every run that waits for something.
-const DUE: &str = "run";
 
 impl Runs for Store {
     async fn run(&self, id: &RunId) -> Answer<Option<Run>> {
@@ -87,7 +89,17 @@ impl Runs for Store {
         }
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<RunId>> {
+    async fn reopen(&self, head: &Run, tasks: &[Task], entry: &Entry) -> Answer<Written> {
+        let mut items = vec![head_item(head)?, entry_item(&head.id, entry)?];
+        items.extend(tasks.iter().map(task_item).collect::<Answer<Vec<_>>>()?);
+        match self.transact(items).await? {
+            Ok(_) => Ok(Written::Yes),
+            Err(error) if reasons(&error).iter().any(is_lost) => Ok(Written::Conflict),
+            Err(error) => Err(cancelled(format!("tasks of `{}` cannot be opened anew", head.id), error)),
+        }
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<Due>> {
         // DynamoDB refuses a limit of 0.
         if limit == 0 {
             return Ok(Vec::new());
@@ -97,14 +109,14 @@ impl Runs for Store {
             .query()
             .table_name(&self.table)
             .index_name("due")
-            .key_condition_expression("due_pk = :run AND due_at < :now")
-            .expression_attribute_values(":run", text(DUE))
+            .key_condition_expression("due_pk = :due AND due_at < :now")
+            .expression_attribute_values(":due", text(DUE))
             .expression_attribute_values(":now", number(now.0))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| aws::fault("runs that are due cannot be read", error))?;
-        found.items().iter().map(run_of).collect()
+            .map_err(|error| aws::fault("what is due cannot be read", error))?;
+        found.items().iter().map(due_of).collect()
     }
 }
 
@@ -204,10 +216,12 @@ fn new_task_item(task: &Task) -> Answer<Item> {
     Ok(item.with("version", number(task.version)).kept(Timestamp::now(), RUNS_KEPT))
 }
 
-/// The run whose head the index lists.
-fn run_of(item: &Attributes) -> Answer<RunId> {
+/// What the index lists.
+fn due_of(item: &Attributes) -> Answer<Due> {
     let pk = text_of(item, "pk")?;
-    pk.trim_start_matches("run#")
-        .parse()
-        .map_err(|error| aws::lasting(format!("`{pk}` in the index of due runs is not a run"), error))
+    let unknown = |error| aws::lasting(format!("`{pk}` in the index `due` is neither run nor repository"), error);
+    match pk.strip_prefix(REPOSITORY) {
+        Some(repository) => repository.parse().map(Due::Repository).map_err(unknown),
+        None => pk.trim_start_matches(RUN).parse().map(Due::Run).map_err(unknown),
+    }
 }

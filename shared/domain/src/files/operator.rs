@@ -1,12 +1,12 @@
 //! The operator's file: which repositories are served, and where their branches are delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_saphyr::Spanned;
-
-use super::values::Version;
-use super::{DnsLabel, FileError, MailAddress};
+use super::reader::{At, Readable, did_you_mean, listed, record};
+use super::shape::Shape;
+use super::values::True;
+use super::yaml::Node;
+use super::{DnsLabel, FileErrors, MailAddress, Problems, Version};
 use crate::ids::{BranchName, EnvironmentName, RepositoryName};
 
 /// What the operator allows; the pipeline file may name these, never widen them.
@@ -31,50 +31,51 @@ pub struct Repository {
     pub environments: Vec<EnvironmentName>,
 }
 
-/// One environment.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    /// The branches delivered here, by their exact names.
-    pub branches: Vec<BranchName>,
-    /// How the cluster is reached.
-    pub cluster: ClusterAccess,
-    /// The namespace that everything is applied to.
-    pub namespace: DnsLabel,
+record! {
+    /// One environment.
+    pub struct Environment {
+        /// The branches delivered here, by their exact names.
+        pub branches: Vec<BranchName>,
+        /// How the cluster is reached: by the kubeconfig in the secret that the stack names.
+        pub cluster: ClusterAccess,
+        /// The Kubernetes namespace that everything is applied to. It must exist.
+        pub namespace: DnsLabel,
+    }
 }
 
 /// How a cluster is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "ClusterEntry")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterAccess {
     /// By the kubeconfig in the secret that the stack names.
     Kubeconfig,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClusterEntry {
-    kubeconfig: bool,
-}
-
-impl TryFrom<ClusterEntry> for ClusterAccess {
-    type Error = &'static str;
-
-    fn try_from(entry: ClusterEntry) -> Result<Self, Self::Error> {
-        if entry.kubeconfig {
-            Ok(Self::Kubeconfig)
-        } else {
-            Err("a cluster is reached by `kubeconfig: true`")
-        }
+record! {
+    /// How a cluster is reached.
+    struct ClusterEntry {
+        /// By the stack's kubeconfig secret, the only way.
+        kubeconfig: True,
     }
 }
 
-/// How people are told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperatorNotifications {
-    /// The sender of mails, verified with SES.
-    pub mail_sender: Option<MailAddress>,
+impl Readable for ClusterAccess {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        ClusterEntry::read(node, problems).map(|ClusterEntry { kubeconfig: True }| Self::Kubeconfig)
+    }
+
+    fn shape() -> Shape {
+        ClusterEntry::shape()
+    }
+}
+
+record! {
+    /// How people are told.
+    #[derive(Default)]
+    pub struct OperatorNotifications {
+        /// The sender of mails, verified with SES. The one-machine cloud takes it from here; on AWS the stack's parameter
+        /// `MailSender` counts.
+        pub mail_sender: Option<MailAddress> => "no mail from the one-machine cloud",
+    }
 }
 
 /// Why an event's repository is not served.
@@ -128,64 +129,85 @@ impl OperatorFile {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperatorText {
-    #[serde(rename = "version")]
-    _version: Version,
-    repositories: Vec<RepositoryText>,
-    environments: BTreeMap<EnvironmentName, Environment>,
-    notifications: Option<OperatorNotifications>,
+record! {
+    /// Whom a stack serves, and where it delivers.
+    struct OperatorText {
+        /// The version of the file's form.
+        version: Version,
+        /// The repositories served. Events of all others are recorded and ignored.
+        repositories: Vec<RepositoryText>,
+        /// The environments by name.
+        environments: BTreeMap<EnvironmentName, Environment>,
+        /// How people are told.
+        notifications: Option<OperatorNotifications> => "as its fields say",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RepositoryText {
-    name: Spanned<RepositoryName>,
-    installation: u64,
-    environments: Vec<Spanned<EnvironmentName>>,
+record! {
+    /// One repository served.
+    struct RepositoryText {
+        /// The repository on GitHub, each once.
+        name: At<RepositoryName>,
+        /// The number of the GitHub App's installation that may speak for it.
+        installation: u64,
+        /// Names of `environments`; the first whose branches name a branch takes that branch's deliveries. With an
+        /// empty list all runs end after the tests.
+        environments: Vec<At<EnvironmentName>>,
+    }
+}
+
+/// The form of the file.
+pub(super) fn shape() -> Shape {
+    OperatorText::shape()
 }
 
 /// Reads the file.
 ///
 /// # Errors
 ///
-/// The first thing in the text that is not YAML, not known or not allowed, with its line.
-pub fn parse(text: &str) -> Result<OperatorFile, FileError> {
-    let text: OperatorText = super::read(text)?;
-    let mut repositories: Vec<Repository> = Vec::new();
-    for entry in text.repositories {
-        if repositories.iter().any(|known| known.name == entry.name.value) {
-            let message = format!("repository `{}` is named twice", entry.name.value);
-            return Err(FileError::at(entry.name.referenced, message));
+/// Everything in the text that is not YAML, not known or not allowed, with its places.
+pub fn parse(source: impl AsRef<[u8]>) -> Result<OperatorFile, FileErrors> {
+    let mut reading = super::read::<OperatorText>(source.as_ref());
+    if let Some(text) = &reading.file {
+        let mut problems = Problems::default();
+        // Also those that could not be read are known: their own problems are told.
+        refuse_unknown(&text.repositories, &reading.places.keys("environments"), &mut problems);
+        if !problems.found.is_empty() {
+            problems.found.append(&mut reading.problems);
+            reading.problems = problems.in_order();
         }
-        if let Some(unknown) =
-            entry.environments.iter().find(|name| !text.environments.contains_key(&name.value))
-        {
-            let message = unknown_environment(&unknown.value, &text.environments);
-            return Err(FileError::at(unknown.referenced, message));
-        }
-        repositories.push(Repository {
+    }
+    let OperatorText { version: Version, repositories, environments, notifications } = reading.strict()?;
+    let repositories = repositories
+        .into_iter()
+        .map(|entry| Repository {
             name: entry.name.value,
             installation: entry.installation,
             environments: entry.environments.into_iter().map(|name| name.value).collect(),
-        });
-    }
-    Ok(OperatorFile {
-        repositories,
-        environments: text.environments,
-        notifications: text.notifications.unwrap_or_default(),
-    })
+        })
+        .collect();
+    Ok(OperatorFile { repositories, environments, notifications: notifications.unwrap_or_default() })
 }
 
-fn unknown_environment(name: &EnvironmentName, known: &BTreeMap<EnvironmentName, Environment>) -> String {
-    let known: Vec<String> = known.keys().map(|name| format!("`{name}`")).collect();
-    let known = if known.is_empty() {
-        "none is defined".to_owned()
-    } else {
-        format!("known are {}", known.join(", "))
-    };
-    format!("environment `{name}` is not defined under `environments`: {known}")
+/// What the entries say about each other.
+fn refuse_unknown(repositories: &[RepositoryText], known: &[&str], problems: &mut Problems) {
+    let mut names = BTreeSet::new();
+    for entry in repositories {
+        if !names.insert(&entry.name.value) {
+            problems.at(
+                entry.name.place,
+                format!("repository `{}` is named twice; keep one of them", entry.name.value),
+            );
+        }
+        for name in entry.environments.iter().filter(|name| !known.contains(&name.value.as_str())) {
+            let near = did_you_mean(name.value.as_str(), known.iter().copied());
+            let known = if known.is_empty() { "none".to_owned() } else { listed(known.iter().copied()) };
+            problems.at(
+                name.place,
+                format!("environment `{}` is not defined;{near} defined under `environments`: {known}", name.value),
+            );
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,111 +3,123 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use serde::Deserialize;
-
-use super::values::Version;
-use super::{ChannelName, Command, DnsLabel, FileError, HealthPath, ImageName, MailAddress, OrNone, Percent};
+use super::reader::record;
+use super::{
+    ChannelName, Command, DnsLabel, FileErrors, HealthPath, ImageName, MailAddress, OrNone, Percent, Reading,
+    Version,
+};
 use crate::ids::{RepositoryPath, ServiceName};
 
 /// Where the file lies in the repository.
 pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
 
-/// What the file says; what it leaves open is filled by convention (see [`crate::planning`]).
-///
-/// Without `services` the convention finds the services and components in the tree. With `services`, exactly those
-/// named exist, none is added by convention, and each field a service leaves out is filled by convention.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PipelineFile {
-    /// Checked while it is read.
-    #[serde(rename = "version")]
-    _version: Version,
-    /// Services and components by name; none means that the convention finds them.
-    pub services: Option<BTreeMap<ServiceName, Option<ServiceEntry>>>,
+// What the fields leave open is filled by convention (see [`crate::planning`]). Their comments are the reference in
+// docs/pipeline-file.md and the descriptions in its schema; after `=>` stands what holds where a field is left out.
+
+record! {
+    /// What Slipway tests, builds and delivers of a repository.
+    #[derive(Default)]
+    pub struct PipelineFile {
+        /// The version of the file's form.
+        pub version: Version,
+        /// Services and components by name. With it, exactly those named exist, and each field that one leaves out is
+        /// filled by convention.
+        pub services: Option<BTreeMap<ServiceName, Option<ServiceEntry>>> => "every `backend/<service>/` with a `Dockerfile` is a service; every `infrastructure/kubernetes/<name>-deployment.yaml` without a service is a component",
+        /// The integration tests.
+        pub integration: Option<IntegrationEntry> => "`pytest integration_tests/ -v` where the folder exists, else none",
+        /// The repository-wide checks.
+        pub checks: Option<ChecksEntry> => "as its fields say",
+        /// Who hears of the run beside GitHub.
+        pub notifications: Option<NotificationsEntry> => "nobody",
+    }
+}
+
+record! {
+    /// One service or component. Every field may be left to the convention.
+    #[derive(Default)]
+    pub struct ServiceEntry {
+        /// Its folder, which is the build context of its image.
+        pub path: Option<RepositoryPath> => "`backend/<service>`",
+        /// Its unit tests. A component takes none.
+        pub test: Option<TestEntry> => "as its fields say",
+        /// The name of its ECR repository, without registry and tag. With `none` it is a component: manifests that are
+        /// deployed and watched, neither built nor tested.
+        pub image: Option<OrNone<ImageName>> => "`vive-sphere/<service>`",
+        /// Its Dockerfile. A component takes none.
+        pub dockerfile: Option<RepositoryPath> => "`<path>/Dockerfile`",
+        /// The manifests that deploy it, at least one, in order.
+        pub manifests: Option<Vec<RepositoryPath>> => "`infrastructure/kubernetes/<service>-deployment.yaml`, or the same with `-` for `_`",
+        /// Where its health is probed after a rollout. With `none` it is not.
+        pub health: Option<OrNone<HealthEntry>> => "as its fields say; a component has none",
+    }
+}
+
+record! {
+    /// A service's unit tests.
+    #[derive(Default)]
+    pub struct TestEntry {
+        /// The shell command, run from the repository's root.
+        pub command: Option<Command> => "`pytest <path>/tests/ -v --cov=<path>`",
+        /// The least line coverage in percent. With `none` it is not judged.
+        pub coverage: Option<OrNone<Percent>> => "80",
+    }
+}
+
+record! {
+    /// Where a service's health is probed.
+    #[derive(Default)]
+    pub struct HealthEntry {
+        /// The path of the request.
+        pub path: Option<HealthPath> => "`/api/v1/<service>/health`",
+        /// The Kubernetes Service asked.
+        pub service: Option<DnsLabel> => "the service's name with `-` for `_`",
+        /// Its port.
+        pub port: Option<NonZeroU16> => "8000",
+    }
+}
+
+record! {
     /// The integration tests.
-    pub integration: Option<IntegrationEntry>,
+    pub struct IntegrationEntry {
+        /// The shell command, run from the repository's root.
+        pub command: Command,
+    }
+}
+
+record! {
     /// The repository-wide checks.
-    pub checks: Option<ChecksEntry>,
+    #[derive(Default)]
+    pub struct ChecksEntry {
+        /// Files or folders for flake8. An empty list switches it off.
+        pub flake8: Option<Vec<RepositoryPath>> => "those of `backend/` and `docs/` that exist",
+        /// Files or folders for bandit. An empty list switches it off.
+        pub bandit: Option<Vec<RepositoryPath>> => "`backend/` where it exists",
+    }
+}
+
+record! {
     /// Who hears of the run beside GitHub.
-    pub notifications: Option<NotificationsEntry>,
-}
-
-/// One service; every field may be left to the convention.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceEntry {
-    /// Its folder.
-    pub path: Option<RepositoryPath>,
-    /// Its unit tests.
-    pub test: Option<TestEntry>,
-    /// Its image's name, or `none` for a component.
-    pub image: Option<OrNone<ImageName>>,
-    /// Its Dockerfile.
-    pub dockerfile: Option<RepositoryPath>,
-    /// The manifests that deploy it, in order.
-    pub manifests: Option<Vec<RepositoryPath>>,
-    /// Where its health is probed, or `none`.
-    pub health: Option<OrNone<HealthEntry>>,
-}
-
-/// A service's unit tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestEntry {
-    /// The command.
-    pub command: Option<Command>,
-    /// The least line coverage in percent, or `none` where it is not judged.
-    pub coverage: Option<OrNone<Percent>>,
-}
-
-/// Where a service's health is probed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HealthEntry {
-    /// The path of the request.
-    pub path: Option<HealthPath>,
-    /// The Kubernetes Service asked.
-    pub service: Option<DnsLabel>,
-    /// Its port.
-    pub port: Option<NonZeroU16>,
-}
-
-/// The integration tests.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IntegrationEntry {
-    /// The command.
-    pub command: Command,
-}
-
-/// The repository-wide checks; an empty list switches one off.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChecksEntry {
-    /// Folders for flake8.
-    pub flake8: Option<Vec<RepositoryPath>>,
-    /// Folders for bandit.
-    pub bandit: Option<Vec<RepositoryPath>>,
-}
-
-/// Who hears of the run beside GitHub.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotificationsEntry {
-    /// A Slack channel, such as `#deploys`.
-    pub slack: Option<ChannelName>,
-    /// Addresses for the mail at the run's end.
-    #[serde(default)]
-    pub email: Vec<MailAddress>,
+    #[derive(Default)]
+    pub struct NotificationsEntry {
+        /// A Slack channel.
+        pub slack: Option<ChannelName> => "no Slack",
+        /// Who gets a mail at the run's end.
+        pub email: Option<Vec<MailAddress>> => "no mail",
+    }
 }
 
 /// Reads the file.
 ///
 /// # Errors
 ///
-/// The first thing in the text that is not YAML, not known or not allowed, with its line.
-pub fn parse(text: &str) -> Result<PipelineFile, FileError> {
-    super::read(text)
+/// Everything in the text that is not YAML, not known or not allowed, with its places.
+pub fn parse(source: impl AsRef<[u8]>) -> Result<PipelineFile, FileErrors> {
+    read(source.as_ref()).strict()
+}
+
+/// Reads the file as far as it can be read.
+pub(crate) fn read(source: &[u8]) -> Reading<PipelineFile> {
+    super::read(source)
 }
 
 #[cfg(test)]

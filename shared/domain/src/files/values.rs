@@ -1,19 +1,44 @@
-//! The values of the two files, each checked where it is read, so that an error names its line.
+//! The values of the two files, each checked where it is read, so that a problem names its place.
 
 use std::fmt;
-use std::marker::PhantomData;
+use std::num::NonZeroU16;
 
-use serde::de::{self, IntoDeserializer, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-
+use super::reader::{NamedText, Readable, expected, is_word, read_number, read_text};
+use super::shape::{Shape, TextShape};
+use super::yaml::{Node, Value};
+use super::{FileError, Problems};
+use crate::ids::{BranchName, EnvironmentName, RepositoryName, RepositoryPath, ServiceName};
 use crate::text;
 
-/// Declares a text value that is checked when it is read.
+/// Lets a checked text be read, and describes its form.
+macro_rules! readable_text {
+    ($name:ident, $kind:literal, $allowed:literal, $pattern:literal, $unless:expr, $length:expr) => {
+        impl NamedText for $name {
+            fn text_shape() -> TextShape {
+                TextShape { kind: $kind, allowed: $allowed, pattern: $pattern, unless: $unless, length: $length }
+            }
+        }
+
+        impl Readable for $name {
+            fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+                read_text(node, problems)
+            }
+
+            fn shape() -> Shape {
+                Shape::Text(Self::text_shape())
+            }
+        }
+    };
+}
+
+/// Declares a text value that is checked when it is read. The pattern is for those who cannot call the check.
 macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $allowed:literal, $check:expr) => {
+    (
+        $(#[$doc:meta])* $name:ident, $kind:literal, $allowed:literal,
+        $pattern:literal, unless $unless:expr, length $length:expr, $check:expr
+    ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(String);
 
         impl $name {
@@ -37,12 +62,6 @@ macro_rules! checked_text {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-
         impl From<$name> for String {
             fn from(value: $name) -> String {
                 value.0
@@ -54,28 +73,33 @@ macro_rules! checked_text {
                 formatter.write_str(&self.0)
             }
         }
+
+        readable_text!($name, $kind, $allowed, $pattern, $unless, $length);
     };
 }
 
 checked_text!(
     /// A shell command, run from the repository's root.
     Command, "command", "one line of 1 to 4096 characters without control characters",
-    |value| !value.trim().is_empty() && value.len() <= 4096 && !value.chars().any(char::is_control)
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", unless None, length Some((1, 4096)),
+    |value| !value.trim().is_empty()
+        && value.chars().nth(4096).is_none()
+        && !value.chars().any(char::is_control)
 );
 
 checked_text!(
     /// The name of an ECR repository (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>).
     ImageName, "image name", "2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag",
-    |value| (2..=256).contains(&value.len()) && value.split('/').all(|part| {
-        part.split(['.', '_', '-']).all(|word| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
+    r"^[a-z0-9]+([._/-][a-z0-9]+)*$", unless None, length Some((2, 256)),
+    |value| (2..=256).contains(&value.len()) && value.split(['.', '_', '-', '/']).all(|word| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 );
 
 checked_text!(
     /// The path of a health probe.
     HealthPath, "health path", "begins with `/`, at most 255 of letters, digits and `-._~/%?=&`, no `..`",
+    r"^/[A-Za-z0-9._~/%?=&-]*$", unless Some(r"\.\.|^//"), length Some((1, 255)),
     |value| value.starts_with('/')
         && !value.starts_with("//")
         && value.len() <= 255
@@ -86,6 +110,7 @@ checked_text!(
 checked_text!(
     /// The name of a Kubernetes Service or Namespace (RFC 1123 label).
     DnsLabel, "Kubernetes name", "1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends",
+    r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", unless None, length None,
     |value| (1..=63).contains(&value.len())
         && value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         && !value.starts_with('-')
@@ -95,15 +120,18 @@ checked_text!(
 checked_text!(
     /// A Slack channel.
     ChannelName, "Slack channel", "`#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)",
+    r"^#[a-z0-9_-]{1,80}$", unless None, length None,
     |value| value.strip_prefix('#').is_some_and(|name| {
-        (1..=80).contains(&name.chars().count())
-            && name.chars().all(|c| "-_".contains(c) || (c.is_alphanumeric() && !c.is_uppercase()))
+        (1..=80).contains(&name.len())
+            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
     })
 );
 
 checked_text!(
     /// An e-mail address, as far as its form can tell.
     MailAddress, "e-mail address", "`name@domain` in plain ASCII, at most 254 characters",
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+    unless None, length Some((3, 254)),
     |value| value.len() <= 254 && value.split_once('@').is_some_and(|(name, domain)| {
         let name_ok = (1..=64).contains(&name.len())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c));
@@ -117,18 +145,72 @@ checked_text!(
     })
 );
 
+// The names that more than the files use are checked in `ids`; here is their form.
+readable_text!(
+    RepositoryPath, "path",
+    "a relative path of at most 255 characters without `..`, `\\` or control characters",
+    r"^[^/\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]*$", Some(r"(^|/)\.\.(/|$)"), Some((1, 255))
+);
+readable_text!(
+    ServiceName, "service name", "1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit",
+    r"^[a-z0-9][a-z0-9_-]{0,62}$", None, None
+);
+readable_text!(
+    EnvironmentName, "environment name", "1 to 32 of a-z, 0-9 and `-`, beginning with a letter",
+    r"^[a-z][a-z0-9-]{0,31}$", None, None
+);
+readable_text!(
+    RepositoryName, "repository", "`owner/name` as GitHub spells it",
+    r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$", Some(r"/\.{1,2}$"), None
+);
+readable_text!(
+    BranchName, "branch name", "what `git check-ref-format --branch` accepts, at most 255 bytes",
+    r"^[^\x00-\x20\x7f-\x9f~^:?*\[\\]+$",
+    Some(r"^@$|^-|^/|/$|//|(^|/)\.|\.\.|\.$|@\{|\.lock(/|$)"), Some((1, 255))
+);
+
 /// The only version of both files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Version;
+pub struct Version;
 
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
-            1 => Ok(Self),
-            other => Err(de::Error::custom(format!(
-                "version {other} is not known; this Slipway reads `version: 1`"
-            ))),
+impl Readable for Version {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let read = matches!(&node.value, Value::Scalar(scalar) if scalar.plain && scalar.text == "1");
+        if !read {
+            problems.at(node.place, expected("`version: 1`", node));
         }
+        read.then_some(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::One
+    }
+}
+
+/// What to say of a file that names another version than 1.
+pub(super) fn other_version(root: &Node) -> Option<FileError> {
+    let version = root.entries()?.iter().find(|entry| entry.key == "version")?;
+    let Value::Scalar(scalar) = &version.value.value else { return None };
+    let other = scalar.text.parse::<u64>().ok().filter(|number| *number != 1)?;
+    let message = format!("version {other} is not known; this Slipway reads `version: 1`");
+    Some(FileError::at(version.value.place, message))
+}
+
+/// The word `true`, where nothing else can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct True;
+
+impl Readable for True {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let read = matches!(&node.value, Value::Scalar(scalar) if scalar.plain && scalar.text == "true");
+        if !read {
+            problems.at(node.place, expected("`true`, which is the only way", node));
+        }
+        read.then_some(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::True
     }
 }
 
@@ -151,39 +233,21 @@ impl<T> OrNone<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OrNoneVisitor(PhantomData))
-    }
-}
-
-struct OrNoneVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OrNoneVisitor<T> {
-    type Value = OrNone<T>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value or the word `none`")
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<OrNone<T>, E> {
-        if value == "none" {
-            Ok(OrNone::None)
-        } else {
-            T::deserialize(value.into_deserializer()).map(OrNone::Value)
+impl<T: Readable> Readable for OrNone<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if is_word(node, "none") {
+            return Some(Self::None);
         }
+        let before = problems.count();
+        let value = T::read(node, problems);
+        if value.is_none() {
+            problems.hint(node.place, before, "; or the word `none`");
+        }
+        value.map(Self::Value)
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<OrNone<T>, E> {
-        T::deserialize(value.into_deserializer()).map(OrNone::Value)
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<OrNone<T>, E> {
-        T::deserialize(value.into_deserializer()).map(OrNone::Value)
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<OrNone<T>, A::Error> {
-        T::deserialize(de::value::MapAccessDeserializer::new(map)).map(OrNone::Value)
+    fn shape() -> Shape {
+        Shape::OrNone(Box::new(T::shape()))
     }
 }
 
@@ -198,11 +262,35 @@ impl Percent {
     }
 }
 
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer)? {
-            percent @ 0..=100 => u8::try_from(percent).map(Self).map_err(de::Error::custom),
-            other => Err(de::Error::custom(format!("{other} is not a percentage: 0 to 100, without `%`"))),
-        }
+impl Readable for Percent {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let number = read_number(node, "a percentage without `%`", 0..=100, problems)?;
+        u8::try_from(number).ok().map(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::Number { what: "a percentage without `%`", bounds: 0..=100 }
+    }
+}
+
+impl Readable for NonZeroU16 {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let number = read_number(node, "a port", 1..=65535, problems)?;
+        u16::try_from(number).ok().and_then(Self::new)
+    }
+
+    fn shape() -> Shape {
+        Shape::Number { what: "a port", bounds: 1..=65535 }
+    }
+}
+
+/// The number of a GitHub App's installation.
+impl Readable for u64 {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        read_number(node, "an installation", 1..=u64::MAX, problems)
+    }
+
+    fn shape() -> Shape {
+        Shape::Number { what: "an installation", bounds: 1..=u64::MAX }
     }
 }

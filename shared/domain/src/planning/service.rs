@@ -3,7 +3,7 @@
 use super::tree::plain;
 use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
-use crate::files::{DnsLabel, ImageName, OrNone};
+use crate::files::{DnsLabel, ImageName, OrNone, Step};
 use crate::ids::{RepositoryPath, ServiceName};
 use crate::spec::{HealthSpec, ImageSpec, ServiceSpec, TestSpec};
 use crate::text;
@@ -65,10 +65,11 @@ impl Planner<'_> {
         for (field, is_there) in [("test", entry.test.is_some()), ("dockerfile", entry.dockerfile.is_some())]
         {
             if is_there {
-                self.problems.push(format!(
+                let message = format!(
                     "service `{name}` has `image: none` and `{field}`: a component is neither built nor tested; take \
                      one of them out"
-                ));
+                );
+                self.of_service(name, &[Step::Key(field)], message);
             }
         }
         let manifests = self.manifests(name, entry.manifests.as_deref());
@@ -116,8 +117,8 @@ impl Planner<'_> {
             _ => format!("{IMAGE_PREFIX}/{name}"),
         };
         if let Err(invalid) = repository.parse::<ImageName>() {
-            self.problems
-                .push(format!("service `{name}`: {invalid}; name another with `services.{name}.image`"));
+            let message = format!("service `{name}`: {invalid}; name another with `services.{name}.image`");
+            self.of_service(name, &[Step::Key("image")], message);
         }
         Some(ImageSpec { repository, dockerfile: self.path(name, "dockerfile", &dockerfile)? })
     }
@@ -125,17 +126,17 @@ impl Planner<'_> {
     fn manifests(&mut self, name: &ServiceName, named: Option<&[RepositoryPath]>) -> Vec<RepositoryPath> {
         let paths: Vec<String> = match named {
             Some([]) => {
-                self.problems
-                    .push(format!("service `{name}` has an empty list of `manifests`: name at least one"));
+                let message = format!("service `{name}` has an empty list of `manifests`: name at least one");
+                self.of_service(name, &[Step::Key("manifests")], message);
                 Vec::new()
             }
-            Some(named) => named.iter().map(|path| plain(path.as_str()).to_owned()).collect(),
+            Some(named) => named.iter().map(|path| path.as_str().to_owned()).collect(),
             None => vec![self.usual_manifest(name)],
         };
         for path in paths.iter().filter(|path| !self.tree.has_file(path)) {
             self.missing(name, "manifests", path);
         }
-        paths.iter().filter_map(|path| self.path(name, "manifests", path)).collect()
+        paths.iter().filter_map(|path| self.path(name, "manifests", plain(path))).collect()
     }
 
     /// Kubernetes knows no `_`, so that many write `-` in the manifest's name too.
@@ -151,9 +152,9 @@ impl Planner<'_> {
             None => match name.dns_label().parse::<DnsLabel>() {
                 Ok(service) => service,
                 Err(invalid) => {
-                    self.problems.push(format!(
-                        "service `{name}`: {invalid}; name another with `services.{name}.health.service`"
-                    ));
+                    let message =
+                        format!("service `{name}`: {invalid}; name another with `services.{name}.health.service`");
+                    self.of_service(name, &[Step::Key("health")], message);
                     return None;
                 }
             },
@@ -166,10 +167,12 @@ impl Planner<'_> {
     }
 
     fn missing(&mut self, name: &ServiceName, field: &str, path: &str) {
-        self.problems.push(format!(
-            "service `{name}`: `{path}` is not in the commit; add it, or name another with `services.{name}.{field}` \
-             in `{PIPELINE_FILE}`"
-        ));
+        let near = self.did_you_mean(path);
+        let message = format!(
+            "service `{name}`: `{path}` is not in the commit;{near} add it, or name another with \
+             `services.{name}.{field}` in `{PIPELINE_FILE}`"
+        );
+        self.of_service(name, &[Step::Key(field), Step::Item(path)], message);
     }
 
     /// A path that the convention put together; too long a folder is a problem like any other.
@@ -178,7 +181,7 @@ impl Planner<'_> {
             Ok(path) => Some(path),
             Err(invalid) => {
                 let invalid = text::first_line(&format!("{invalid}"), 300);
-                self.problems.push(format!("service `{name}`, `{field}`: {invalid}"));
+                self.of_service(name, &[Step::Key(field)], format!("service `{name}`, `{field}`: {invalid}"));
                 None
             }
         }

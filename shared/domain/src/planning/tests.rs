@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::files::pipeline;
 
 const EXAMPLE: &[&str] = &[
     "README.md",
@@ -29,12 +28,17 @@ fn tree(without: &[&str], with: &[&str]) -> Tree {
     EXAMPLE.iter().filter(|path| !without.contains(path)).chain(with).copied().collect()
 }
 
+fn shown(problem: &Problem) -> String {
+    let place = |number: Option<u32>| number.map(|number| format!(":{number}")).unwrap_or_default();
+    let file = problem.path.strip_prefix("infrastructure/ci_cd/").unwrap_or(&problem.path);
+    format!("{file}{}{} {}\n", place(problem.line), place(problem.column), problem.message)
+}
+
 /// The plan, or its problems, as a person would tell it.
 fn told(file: Option<&str>, tree: &Tree) -> String {
-    let file = file.map(|text| pipeline::parse(text).expect("a file that can be read"));
-    let plan = match plan(file.as_ref(), tree) {
+    let plan = match plan(file.map(str::as_bytes), tree) {
         Ok(plan) => plan,
-        Err(problems) => return format!("problem: {}\n", problems.join("\nproblem: ")),
+        Err(problems) => return problems.iter().map(shown).collect(),
     };
     let mut told = String::new();
     let joined =
@@ -139,8 +143,7 @@ fn the_example_is_planned_without_a_problem() {
         }
     }
     let text = std::fs::read_to_string(root.join(PIPELINE_FILE)).expect("the example's pipeline file");
-    let file = pipeline::parse(&text).expect("a file that can be read");
-    let plan = plan(Some(&file), &paths.into_iter().collect()).expect("no problem");
+    let plan = plan(Some(text.as_bytes()), &paths.into_iter().collect()).expect("no problem");
     let names: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
     assert_eq!(names, ["api_gateway", "authentication", "bot_manager"]);
     assert!(plan.checks.is_some() && plan.integration.is_some());

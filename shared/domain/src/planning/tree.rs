@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::ids::RepositoryPath;
 
+/// How much longer or shorter what was meant may be, in characters.
+const MOST_SLIPS: usize = 4;
+/// How many paths are compared with a misspelt one.
+const MOST_RELATIVES: usize = 1000;
+
 /// The paths of all files of a commit, relative to the repository's root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
@@ -58,6 +63,25 @@ impl Tree {
             found.extend(path.parse().ok().filter(|path| !found.contains(path)));
         }
         found
+    }
+
+    /// The paths that a misspelt one may mean: files of the same name in other folders, and what lies beside it.
+    pub(super) fn relatives(&self, path: &str) -> Vec<String> {
+        let path = plain(path);
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let beside = self.below(&prefix).map(|file| {
+            let rest = file[prefix.len()..].split('/').next().unwrap_or_default();
+            format!("{prefix}{rest}")
+        });
+        let namesakes = self.files.iter().filter(|file| {
+            file.rsplit('/').next() == Some(name) && file.len().abs_diff(path.len()) < MOST_SLIPS
+        });
+        let mut relatives: Vec<String> = beside.chain(namesakes.cloned()).collect();
+        relatives.sort();
+        relatives.dedup();
+        relatives.truncate(MOST_RELATIVES);
+        relatives
     }
 
     fn below_names(&self, folder: &str) -> Vec<String> {

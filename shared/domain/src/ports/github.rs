@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Answer;
 use crate::ids::{RepositoryName, RunId, Sha};
+use crate::tips::Seen;
 
 /// How two commits stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,33 @@ pub enum Comparison {
     Identical,
     /// Neither contains the other.
     Diverged,
+}
+
+/// Who made a commit, and what he says of it; both as GitHub tells, from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitWords {
+    /// The author's login; his name where GitHub knows no account of his.
+    pub author: String,
+    /// The commit's whole message.
+    pub message: String,
+}
+
+/// What a tip check asks of GitHub.
+pub trait Branches: Send + Sync {
+    /// Every branch with its newest commit; none where nothing has changed since GitHub gave these marks.
+    fn branches(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        marks: &[String],
+    ) -> impl Future<Output = Answer<Option<Seen>>> + Send;
+    /// Who made the commit; none where GitHub has no such commit.
+    fn commit_words(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        sha: &Sha,
+    ) -> impl Future<Output = Answer<Option<CommitWords>>> + Send;
 }
 
 /// What plan asks of GitHub.

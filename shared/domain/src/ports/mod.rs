@@ -9,16 +9,19 @@ mod fault;
 mod github;
 mod people;
 mod queue;
+mod repositories;
 mod secrets;
 mod store;
 
 pub use builds::{Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images};
 pub use cluster::{Application, Cluster, ProbeAnswer, Rollout};
 pub use fault::{Advice, Answer, Fault, Written};
-pub use github::{Check, CheckState, Checks, Comparison, Source};
+pub use github::{Branches, Check, CheckState, Checks, CommitWords, Comparison, Source};
 pub use people::{Chat, Mail, Post};
 pub use queue::{Queue, Redelivery, printable_reason};
+pub use repositories::Repositories;
 pub use secrets::{Secret, Secrets};
 pub use store::{
-    Deliveries, Delivery, DeliveryState, Environments, Fence, Locking, NoticeBook, Release, Runs, Said, Told,
+    Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Locking, NoticeBook, Release, Runs, Said, Timeline,
+    Told,
 };

@@ -5,9 +5,10 @@ use std::future::Future;
 
 use super::{Answer, Written};
 use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Sha, Stage, TaskId};
-use crate::run::Run;
+use crate::run::{Run, Ticket};
 use crate::task::{ObjectName, PinnedImage, Task};
 use crate::time::Timestamp;
+use crate::timeline::Entry;
 
 /// Runs and their tasks. Every write is conditional on the version before the one given.
 pub trait Runs: Send + Sync {
@@ -27,8 +28,35 @@ pub trait Runs: Send + Sync {
     fn write_task(&self, task: &Task) -> impl Future<Output = Answer<Written>> + Send;
     /// Writes the next versions of a task and its head, both or neither.
     fn write_both(&self, task: &Task, head: &Run) -> impl Future<Output = Answer<Written>> + Send;
-    /// Runs whose due time lies before `now`, the longest due first, at most `limit`.
-    fn due(&self, now: Timestamp, limit: u32) -> impl Future<Output = Answer<Vec<RunId>>> + Send;
+    /// Opens tasks of a run anew: writes the next versions of the head and of the tasks and the timeline's entry, all
+    /// or nothing. An entry that is there already is a conflict.
+    fn reopen(
+        &self,
+        head: &Run,
+        tasks: &[Task],
+        entry: &Entry,
+    ) -> impl Future<Output = Answer<Written>> + Send;
+    /// What has a due time before `now`, the longest due first, at most `limit`: one query, whatever there is.
+    fn due(&self, now: Timestamp, limit: u32) -> impl Future<Output = Answer<Vec<Due>>> + Send;
+}
+
+/// The timeline of a run.
+pub trait Timeline: Send + Sync {
+    /// Adds an entry, unless there is one of its key.
+    fn record(&self, run: &RunId, entry: &Entry) -> impl Future<Output = Answer<()>> + Send;
+    /// The entry of a key.
+    fn entry(&self, run: &RunId, key: &str) -> impl Future<Output = Answer<Option<Entry>>> + Send;
+    /// Every entry, the oldest first.
+    fn timeline(&self, run: &RunId) -> impl Future<Output = Answer<Vec<Entry>>> + Send;
+}
+
+/// What waits for sweep.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A run that has been silent.
+    Run(RunId),
+    /// A repository whose branches are to be looked at.
+    Repository(RepositoryName),
 }
 
 /// A webhook delivery as recorded.
@@ -127,22 +155,23 @@ pub trait Environments: Send + Sync {
         environment: &EnvironmentName,
         fence: &Fence,
     ) -> impl Future<Output = Answer<Written>> + Send;
-    /// Takes the lock for a run under its number, or says who has it. While it is held it is taken again without
-    /// harm; once it was freed, the same number has overtaken itself: whoever still works for a run that has ended
-    /// gets no lock that nobody would free.
+    /// Takes the lock for a run under its ticket, or says who has it. While it is held it is taken again without
+    /// harm; once it was freed, the same ticket has overtaken itself: whoever still works for a run that has ended
+    /// gets no lock that nobody would free. A run that is opened anew comes with the next round.
     fn lock(
         &self,
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
-        fence: u64,
+        ticket: Ticket,
     ) -> impl Future<Output = Answer<Locking>> + Send;
-    /// Frees the lock if the run holds it.
+    /// Frees the lock if the run holds it, and not in a later round.
     fn unlock(
         &self,
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
+        ticket: Ticket,
     ) -> impl Future<Output = Answer<()>> + Send;
     /// Records what a service runs from now on; a lower number never replaces a higher one.
     fn set_current(

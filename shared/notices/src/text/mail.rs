@@ -17,7 +17,7 @@ const MOST_ROWS: usize = 200;
 /// The mail, once the run has ended and if anybody wants one.
 pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
     let RunState::Finished(outcome) = &run.state else { return None };
-    if run.notifications.email.is_empty() {
+    if run.notifications.email.is_empty() || !run.has_ended() {
         return None;
     }
     let word = match outcome {

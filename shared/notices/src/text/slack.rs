@@ -50,7 +50,7 @@ pub fn slack(run: &Run, tasks: &[Task]) -> SlackThread {
     if let Some(hint) = hint(run, tasks) {
         let _ = writeln!(head, "{}", escaped(&hint));
     }
-    let end = run.is_finished().then(|| format!("{} {}", sign(run, tasks), escaped(&headline(run, tasks))));
+    let end = run.has_ended().then(|| format!("{} {}", sign(run, tasks), escaped(&headline(run, tasks))));
     SlackThread { head: head.trim_end().to_owned(), end }
 }
 

@@ -21,7 +21,9 @@ pub(super) enum Mark {
 impl Mark {
     pub(super) fn of(run: &Run, task: &Task) -> Self {
         match &task.state {
-            State::Pending | State::Starting { .. } | State::Running { .. } if run.is_finished() => {
+            State::Pending | State::Starting { .. } | State::Running { .. }
+                if run.is_finished() && !run.reruns.contains(&task.id) =>
+            {
                 Self::NotRun
             }
             State::Pending => Self::Waiting,
@@ -96,7 +98,7 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
     let stuck = tasks.iter().find(|task| Mark::of(run, task) == Mark::Stuck);
     if let Some(task) = stuck {
         return Some(format!(
-            "The machinery failed too often at `{}`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.",
+            "The machinery failed too often at `{}`. Its dead letter and its function's log say why. Once the cause is removed, `slipway dlq redrive` lets it go on where it stood, and a re-run begins it anew.",
             task.id
         ));
     }
@@ -132,6 +134,13 @@ pub(super) fn task_name(id: &TaskId) -> String {
     let subject = match &id.subject {
         Subject::Checks => return "checks".to_owned(),
         Subject::Integration => return "integration tests".to_owned(),
+        Subject::Rollback(service) => {
+            let environment = id.environment.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+            return match id.stage {
+                Stage::Verify => format!("verify {service} after its way back{environment}"),
+                _ => format!("roll {service} back{environment}"),
+            };
+        }
         Subject::Service(service) => service,
     };
     match (&id.environment, id.stage) {
@@ -145,6 +154,7 @@ pub(super) fn task_name(id: &TaskId) -> String {
 pub(super) fn subject_name(subject: &Subject) -> String {
     match subject {
         Subject::Service(name) => name.to_string(),
+        Subject::Rollback(name) => format!("{name} (way back)"),
         Subject::Checks => "checks".to_owned(),
         Subject::Integration => "integration tests".to_owned(),
     }

@@ -2,6 +2,8 @@
 
 use domain::ports::{Answer, Environments, Fence, Locking, Written};
 
+use domain::run::Ticket;
+
 use super::samples::{environment, name, release, repository, run_id, service, sha};
 
 /// Numbers are drawn one after the other; of two who draw the same one, one is told to look again.
@@ -39,19 +41,19 @@ pub async fn numbers_only_grow(environments: &impl Environments) -> Answer<()> {
 pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<()> {
     let (repository, environment) = (repository(), environment());
     let (one, two) = (run_id(1), run_id(2));
-    environments.unlock(&repository, &environment, &one).await?;
-    assert_eq!(environments.lock(&repository, &environment, &one, 1).await?, Locking::Held);
-    assert_eq!(environments.lock(&repository, &environment, &one, 1).await?, Locking::Held);
-    let waiting = environments.lock(&repository, &environment, &two, 2).await?;
+    environments.unlock(&repository, &environment, &one, ticket(9)).await?;
+    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1)).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1)).await?, Locking::Held);
+    let waiting = environments.lock(&repository, &environment, &two, ticket(2)).await?;
     assert_eq!(waiting, Locking::HeldBy(one.clone()));
 
-    environments.unlock(&repository, &environment, &two).await?;
-    let waiting = environments.lock(&repository, &environment, &two, 2).await?;
+    environments.unlock(&repository, &environment, &two, ticket(9)).await?;
+    let waiting = environments.lock(&repository, &environment, &two, ticket(2)).await?;
     assert_eq!(waiting, Locking::HeldBy(one.clone()), "who does not hold it cannot free it");
-    environments.unlock(&repository, &environment, &one).await?;
-    environments.unlock(&repository, &environment, &one).await?;
-    assert_eq!(environments.lock(&repository, &environment, &two, 2).await?, Locking::Held);
-    assert_eq!(environments.lock(&repository, &name("production"), &one, 1).await?, Locking::Held);
+    environments.unlock(&repository, &environment, &one, ticket(9)).await?;
+    environments.unlock(&repository, &environment, &one, ticket(9)).await?;
+    assert_eq!(environments.lock(&repository, &environment, &two, ticket(2)).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &name("production"), &one, ticket(1)).await?, Locking::Held);
     Ok(())
 }
 
@@ -62,15 +64,15 @@ pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<(
 pub async fn a_higher_number_overtakes(environments: &impl Environments) -> Answer<()> {
     let (repository, environment) = (repository(), environment());
     let (old, new) = (run_id(1), run_id(2));
-    assert_eq!(environments.lock(&repository, &environment, &new, 5).await?, Locking::Held);
-    let held = environments.lock(&repository, &environment, &old, 4).await?;
+    assert_eq!(environments.lock(&repository, &environment, &new, ticket(5)).await?, Locking::Held);
+    let held = environments.lock(&repository, &environment, &old, ticket(4)).await?;
     assert_eq!(held, Locking::Overtaken { by: 5 });
-    environments.unlock(&repository, &environment, &new).await?;
-    let free = environments.lock(&repository, &environment, &old, 4).await?;
+    environments.unlock(&repository, &environment, &new, ticket(9)).await?;
+    let free = environments.lock(&repository, &environment, &old, ticket(4)).await?;
     assert_eq!(free, Locking::Overtaken { by: 5 });
-    let again = environments.lock(&repository, &environment, &new, 5).await?;
+    let again = environments.lock(&repository, &environment, &new, ticket(5)).await?;
     assert_eq!(again, Locking::Overtaken { by: 5 }, "who freed it has ended");
-    assert_eq!(environments.lock(&repository, &environment, &old, 6).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &old, ticket(6)).await?, Locking::Held);
     Ok(())
 }
 
@@ -96,4 +98,8 @@ pub async fn an_older_release_replaces_nothing(environments: &impl Environments)
     let other = environments.releases(&repository, &environment, &name("bot_manager")).await?;
     assert_eq!(other, (None, None));
     Ok(())
+}
+
+fn ticket(number: u64) -> Ticket {
+    Ticket { number, round: 0 }
 }

@@ -5,5 +5,6 @@
 pub mod deliveries;
 pub mod environments;
 pub mod notice_book;
+pub mod repositories;
 pub mod runs;
 mod samples;

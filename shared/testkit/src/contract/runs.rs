@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::Stage;
-use domain::ports::{Answer, Runs, Written};
+use domain::ports::{Answer, Due, Runs, Written};
 use domain::task::{State, Task};
 
 use super::samples::{START, run, run_id, task, task_id};
@@ -139,12 +139,13 @@ pub async fn due_runs_come_longest_due_first(runs: &impl Runs) -> Answer<()> {
         head.due = Some(after(seconds));
         assert_eq!(runs.create_run(&head).await?, Written::Yes);
     }
-    let told = runs.run(&run_id(3)).await?.map(|head| head.told());
+    let told = runs.run(&run_id(3)).await?.map(|head| head.at_rest());
     assert_eq!(runs.write_run(&told.expect("it was just created")).await?, Written::Yes);
 
+    let longest = [2, 1].map(|number| Due::Run(run_id(number)));
     assert_eq!(runs.due(after(10), 10).await?, [], "due now is not yet past");
-    assert_eq!(runs.due(after(40), 10).await?, [run_id(2), run_id(1)]);
-    assert_eq!(runs.due(after(50), 2).await?, [run_id(2), run_id(1)]);
+    assert_eq!(runs.due(after(40), 10).await?, longest);
+    assert_eq!(runs.due(after(50), 2).await?, longest);
     assert_eq!(runs.due(after(50), 0).await?, []);
     Ok(())
 }

@@ -36,6 +36,11 @@ impl MemoryArtifacts {
         self.objects.with(|objects| objects.keys().cloned().collect())
     }
 
+    /// An object, past the wire.
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
+        self.objects.with(|objects| objects.get(key).cloned())
+    }
+
     fn read(&self, key: &str, most: u64) -> Answer<Option<Vec<u8>>> {
         let found = self.objects.with(|objects| objects.get(key).cloned());
         match found {

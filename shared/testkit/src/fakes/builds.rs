@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::clock::Clock;
 use super::shared::Shared;
-use super::wire::Wire;
+use super::wire::{Guard, Wire};
 
 /// <https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html>
 const TOKEN_HOLDS: Duration = Duration::from_mins(5);
@@ -101,7 +101,8 @@ impl MemoryBuilds {
             let by_token = |build: &&FakeBuild| {
                 build.request.attempt == request.attempt && now.since(build.started) < TOKEN_HOLDS
             };
-            if let Some(known) = state.builds.iter().rfind(by_token) {
+            let known = state.builds.iter().rfind(by_token).filter(|_| self.wire.has(Guard::Tokens));
+            if let Some(known) = known {
                 // CodeBuild refuses a token that comes again with other parameters.
                 if known.request != *request {
                     return Err(Fault::reject("the token was used with other parameters"));

@@ -4,6 +4,7 @@ use domain::ids::DeliveryId;
 use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault};
 
 use super::store::{MemoryStore, Tables};
+use super::wire::Guard;
 
 impl MemoryStore {
     /// A delivery as recorded, past the wire.
@@ -20,6 +21,9 @@ impl MemoryStore {
 impl Deliveries for MemoryStore {
     async fn record(&self, delivery: &Delivery) -> Answer<Delivery> {
         let write = |tables: &mut Tables| {
+            if !self.wire.has(Guard::Deliveries) {
+                return delivery.clone();
+            }
             tables.deliveries.entry(delivery.id.clone()).or_insert_with(|| delivery.clone()).clone()
         };
         self.wire.call("store.record", || Ok(self.tables.with(write))).await

@@ -2,8 +2,10 @@
 
 use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
 use domain::ports::{Answer, Environments, Fence, Locking, Release, Written};
+use domain::run::Ticket;
 
 use super::store::{Lock, MemoryStore, Place, Tables};
+use super::wire::Guard;
 
 const CURRENT: &str = "current";
 const VERIFIED: &str = "verified";
@@ -42,10 +44,13 @@ impl Environments for MemoryStore {
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
-        fence: u64,
+        ticket: Ticket,
     ) -> Answer<Locking> {
         let place = place(repository, environment);
-        let take = |tables: &mut Tables| tables.locks.entry(place).or_default().take(run, fence);
+        let take = |tables: &mut Tables| match self.wire.has(Guard::Locks) {
+            true => tables.locks.entry(place).or_default().take(run, ticket),
+            false => Locking::Held,
+        };
         self.wire.call("store.lock", || Ok(self.tables.with(take))).await
     }
 
@@ -54,11 +59,14 @@ impl Environments for MemoryStore {
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
+        ticket: Ticket,
     ) -> Answer<()> {
         let place = place(repository, environment);
+        let own = |lock: &&mut Lock| {
+            lock.holder.as_ref() == Some(run) && lock.taken.is_none_or(|taken| taken.round <= ticket.round)
+        };
         let free = |tables: &mut Tables| {
-            if let Some(lock) = tables.locks.get_mut(&place).filter(|lock| lock.holder.as_ref() == Some(run))
-            {
+            if let Some(lock) = tables.locks.get_mut(&place).filter(own) {
                 lock.holder = None;
             }
         };
@@ -117,14 +125,18 @@ impl MemoryStore {
 }
 
 impl Lock {
-    fn take(&mut self, run: &RunId, fence: u64) -> Locking {
+    fn take(&mut self, run: &RunId, ticket: Ticket) -> Locking {
         match (&self.holder, self.taken) {
-            (Some(holder), _) if holder == run => Locking::Held,
-            (_, Some(by)) if by > fence => Locking::Overtaken { by },
+            (Some(holder), Some(taken)) if holder == run && taken.round <= ticket.round => {
+                self.taken = Some(ticket);
+                Locking::Held
+            }
+            (Some(holder), Some(taken)) if holder == run => Locking::Overtaken { by: taken.number },
+            (_, Some(taken)) if taken.number > ticket.number => Locking::Overtaken { by: taken.number },
             (Some(other), _) => Locking::HeldBy(other.clone()),
-            (None, Some(by)) if by == fence => Locking::Overtaken { by },
+            (None, Some(taken)) if taken >= ticket => Locking::Overtaken { by: taken.number },
             (None, _) => {
-                (self.holder, self.taken) = (Some(run.clone()), Some(fence));
+                (self.holder, self.taken) = (Some(run.clone()), Some(ticket));
                 Locking::Held
             }
         }

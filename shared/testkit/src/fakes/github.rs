@@ -1,13 +1,15 @@
 //! GitHub: commits with their parents, branches, and check runs that are found before they are created.
 
+mod branches;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::ids::{RepositoryName, RunId, Sha};
-use domain::ports::{Answer, Check, Checks, Comparison, Fault, Source};
+use domain::ports::{Advice, Answer, Check, Checks, Comparison, Fault, Source};
 
 use super::shared::Shared;
-use super::wire::Wire;
+use super::wire::{Guard, Wire};
 
 /// GitHub with one repository. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,10 @@ struct State {
     commits: BTreeMap<Sha, Commit>,
     branches: BTreeMap<String, Sha>,
     checks: Vec<CheckRun>,
+    /// What whoever lists the branches is told instead.
+    refusal: Option<Advice>,
+    /// How many branches a list shows at most.
+    most_listed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -148,7 +154,10 @@ impl Checks for MemoryGitHub {
         check: &Check,
         known: Option<&str>,
     ) -> Answer<String> {
-        let find = |state: &mut State| state.find(&run.sha, &check.name, known).map(|run| run.id.clone());
+        let find = |state: &mut State| {
+            let found = state.find(&run.sha, &check.name, known).map(|run| run.id.clone());
+            found.filter(|_| self.wire.has(Guard::CheckNames))
+        };
         let found = match known {
             Some(id) => Some(id.to_owned()),
             None => self.wire.call("checks.find", || Ok(self.state.with(find))).await?,

@@ -42,6 +42,11 @@ impl MemoryImages {
             .with(|repositories| repositories.insert(repository.to_owned(), Repository::default()));
     }
 
+    /// The repositories, by name.
+    pub fn repositories(&self) -> Vec<String> {
+        self.repositories.with(|repositories| repositories.keys().cloned().collect())
+    }
+
     /// The tags of a repository.
     pub fn tags(&self, repository: &str) -> BTreeMap<String, Digest> {
         let tags = |known: &Repository| known.tags.clone();

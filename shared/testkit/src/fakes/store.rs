@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Stage, TaskId};
-use domain::ports::{Answer, Delivery, Fence, NoticeBook, Release, Runs, Told, Written};
-use domain::run::Run;
+use domain::ports::{Answer, Delivery, Due, Fence, NoticeBook, Release, Runs, Timeline, Told, Written};
+use domain::run::{Run, Ticket};
 use domain::task::Task;
 use domain::time::Timestamp;
+use domain::timeline::Entry;
+use domain::tips::Tips;
 
 use super::shared::Shared;
-use super::wire::Wire;
+use super::wire::{Guard, Wire};
 
 /// The table. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +25,14 @@ pub(super) type Place = (RepositoryName, EnvironmentName);
 
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    runs: BTreeMap<RunId, Run>,
-    history: BTreeMap<RunId, Vec<Run>>,
-    tasks: BTreeMap<RunId, BTreeMap<TaskId, Task>>,
-    told: BTreeMap<RunId, Told>,
+    pub(super) runs: BTreeMap<RunId, Run>,
+    pub(super) history: BTreeMap<RunId, Vec<Run>>,
+    pub(super) tasks: BTreeMap<RunId, BTreeMap<TaskId, Task>>,
+    pub(super) told: BTreeMap<RunId, Told>,
+    pub(super) timelines: BTreeMap<RunId, BTreeMap<String, Entry>>,
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    pub(super) watched: BTreeMap<RepositoryName, Timestamp>,
+    pub(super) tips: BTreeMap<RepositoryName, Tips>,
     pub(super) fences: BTreeMap<Place, Fence>,
     pub(super) locks: BTreeMap<Place, Lock>,
     pub(super) releases: BTreeMap<(Place, ServiceName, &'static str), Release>,
@@ -36,8 +41,8 @@ pub(super) struct Tables {
 #[derive(Debug, Default)]
 pub(super) struct Lock {
     pub(super) holder: Option<RunId>,
-    /// The highest number that has taken it.
-    pub(super) taken: Option<u64>,
+    /// The highest ticket that has taken it.
+    pub(super) taken: Option<Ticket>,
 }
 
 impl MemoryStore {
@@ -108,8 +113,9 @@ impl Runs for MemoryStore {
     }
 
     async fn write_run(&self, run: &Run) -> Answer<Written> {
+        let guarded = self.wire.has(Guard::Versions);
         let write = |tables: &mut Tables| {
-            if !tables.follows_run(run) {
+            if guarded && !tables.follows_run(run) {
                 return Written::Conflict;
             }
             tables.set_run(run);
@@ -151,8 +157,9 @@ impl Runs for MemoryStore {
     }
 
     async fn write_task(&self, task: &Task) -> Answer<Written> {
+        let guarded = self.wire.has(Guard::Versions);
         let write = |tables: &mut Tables| {
-            if !tables.follows_task(task) {
+            if guarded && !tables.follows_task(task) {
                 return Written::Conflict;
             }
             tables.set_task(task);
@@ -162,8 +169,9 @@ impl Runs for MemoryStore {
     }
 
     async fn write_both(&self, task: &Task, head: &Run) -> Answer<Written> {
+        let guarded = self.wire.has(Guard::Versions);
         let write = |tables: &mut Tables| {
-            if !tables.follows_task(task) || !tables.follows_run(head) {
+            if guarded && (!tables.follows_task(task) || !tables.follows_run(head)) {
                 return Written::Conflict;
             }
             tables.set_task(task);
@@ -173,14 +181,61 @@ impl Runs for MemoryStore {
         self.wire.call("store.write_both", || Ok(self.tables.with(write))).await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<RunId>> {
+    async fn reopen(&self, head: &Run, tasks: &[Task], entry: &Entry) -> Answer<Written> {
+        let guarded = self.wire.has(Guard::Versions);
+        let write = |tables: &mut Tables| {
+            let known = tables.timelines.entry(head.id.clone()).or_default().contains_key(&entry.key);
+            let follows = tables.follows_run(head) && tasks.iter().all(|task| tables.follows_task(task));
+            if known || (guarded && !follows) {
+                return Written::Conflict;
+            }
+            tables.set_run(head);
+            tasks.iter().for_each(|task| tables.set_task(task));
+            tables.timelines.entry(head.id.clone()).or_default().insert(entry.key.clone(), entry.clone());
+            Written::Yes
+        };
+        self.wire.call("store.reopen", || Ok(self.tables.with(write))).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Answer<Vec<Due>> {
         let read = |tables: &mut Tables| {
-            let due = |run: &Run| run.due.filter(|due| *due < now).map(|due| (due, run.id.clone()));
-            let mut found: Vec<_> = tables.runs.values().filter_map(due).collect();
+            let runs = tables.runs.values().filter_map(|run| Some((run.due?, Due::Run(run.id.clone()))));
+            let watched = tables.watched.iter().map(|(name, due)| (*due, Due::Repository(name.clone())));
+            let mut found: Vec<_> = runs.chain(watched).filter(|(due, _)| *due < now).collect();
             found.sort();
-            found.into_iter().map(|(_, id)| id).take(limit as usize).collect()
+            found.into_iter().map(|(_, due)| due).take(limit as usize).collect()
         };
         self.wire.call("store.due", || Ok(self.tables.with(read))).await
+    }
+}
+
+impl Timeline for MemoryStore {
+    async fn record(&self, run: &RunId, entry: &Entry) -> Answer<()> {
+        let write = |tables: &mut Tables| {
+            let of_run = tables.timelines.entry(run.clone()).or_default();
+            of_run.entry(entry.key.clone()).or_insert_with(|| entry.clone());
+        };
+        self.wire
+            .call("store.record", || {
+                self.tables.with(write);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn entry(&self, run: &RunId, key: &str) -> Answer<Option<Entry>> {
+        let read = |tables: &mut Tables| tables.timelines.get(run).and_then(|all| all.get(key)).cloned();
+        self.wire.call("store.entry", || Ok(self.tables.with(read))).await
+    }
+
+    async fn timeline(&self, run: &RunId) -> Answer<Vec<Entry>> {
+        let read = |tables: &mut Tables| {
+            let mut entries: Vec<_> =
+                tables.timelines.get(run).into_iter().flat_map(BTreeMap::values).cloned().collect();
+            entries.sort_by_key(|entry| entry.at);
+            entries
+        };
+        self.wire.call("store.timeline", || Ok(self.tables.with(read))).await
     }
 }
 
@@ -191,8 +246,9 @@ impl NoticeBook for MemoryStore {
     }
 
     async fn write_told(&self, run: &RunId, told: &Told) -> Answer<Written> {
+        let guarded = self.wire.has(Guard::Versions);
         let write = |tables: &mut Tables| {
-            if tables.told.get(run).map_or(0, |known| known.version) + 1 != told.version {
+            if guarded && tables.told.get(run).map_or(0, |known| known.version) + 1 != told.version {
                 return Written::Conflict;
             }
             tables.told.insert(run.clone(), told.clone());

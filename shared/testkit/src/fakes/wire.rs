@@ -1,7 +1,7 @@
 //! What lies between a handler and the world: every call of every fake passes here, is counted, may be interleaved
 //! with others, and goes wrong where a test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
 use std::task::Poll;
 
@@ -22,6 +22,22 @@ pub enum Trouble {
     CrashAfter,
 }
 
+/// What the other side refuses on its own, so that what is done twice is there once. A suite takes one of them away
+/// to prove that it would see what the handlers cannot prevent alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guard {
+    /// A write that does not follow the version it was made from.
+    Versions,
+    /// A delivery that is recorded already.
+    Deliveries,
+    /// A second build under the same token.
+    Tokens,
+    /// A lock that another run holds, or a higher number has taken.
+    Locks,
+    /// A second check run of the same name.
+    CheckNames,
+}
+
 /// The way of every call. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Wire(Shared<Traffic>);
@@ -31,6 +47,8 @@ struct Traffic {
     calls: Vec<&'static str>,
     by_number: BTreeMap<usize, Trouble>,
     by_name: Vec<(&'static str, Trouble)>,
+    down: BTreeSet<&'static str>,
+    missing: BTreeSet<Guard>,
     met: Vec<(&'static str, Trouble)>,
     interleaved: bool,
     crashed: bool,
@@ -45,6 +63,26 @@ impl Wire {
     /// Gives the next call of this name its trouble; once for each time it is said.
     pub fn trouble_next(&self, name: &'static str, trouble: Trouble) {
         self.0.with(|traffic| traffic.by_name.push((name, trouble)));
+    }
+
+    /// From now on every call of this name fails before its effect, until it is up again.
+    pub fn down(&self, name: &'static str) {
+        self.0.with(|traffic| traffic.down.insert(name));
+    }
+
+    /// The calls of this name succeed again.
+    pub fn up(&self, name: &'static str) {
+        self.0.with(|traffic| traffic.down.remove(name));
+    }
+
+    /// Takes a guard away.
+    pub fn remove(&self, guard: Guard) {
+        self.0.with(|traffic| traffic.missing.insert(guard));
+    }
+
+    /// Whether the guard is there.
+    pub(super) fn has(&self, guard: Guard) -> bool {
+        self.0.with(|traffic| !traffic.missing.contains(&guard))
     }
 
     /// From now on every call lets others go first, once.
@@ -111,7 +149,7 @@ impl Traffic {
             None => self.by_number.remove(&number),
         };
         self.met.extend(trouble.map(|trouble| (name, trouble)));
-        trouble
+        trouble.or_else(|| self.down.contains(name).then_some(Trouble::FailBefore))
     }
 }
 

@@ -5,7 +5,9 @@ use std::future::Future;
 use domain::ids::Stage;
 use domain::message::QueueName;
 use domain::time::Timestamp;
-use lambda::{Attributes, BatchResponse, Record, SqsEvent, StageWork, drive, each, each_stage_message};
+use lambda::{
+    Attributes, BatchResponse, Record, SqsEvent, StageFunction, StageWork, each, each_stage_message,
+};
 use serde_json::Value;
 use slipway_build::ImageBuilds;
 use slipway_deploy::Deployment;
@@ -130,7 +132,7 @@ impl Functions {
     ) -> impl Future<Output = BatchResponse> + 'a {
         let (store, queue) = (&self.world.store, &self.world.queue);
         each_stage_message(event, queue, stage, async move |message| {
-            drive(store, queue, work, &message.wake, || self.now()).await
+            StageFunction { store, queue, redelivery: queue, work }.attend(&message, || self.now()).await
         })
     }
 

@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 
 use domain::ports::Environments as _;
 use domain::run::PhaseKind;
+use domain::run::Ticket;
 use domain::task::{Output, PinnedImage, Task};
 use slipway_deploy::{Deployment, ManifestFile, Rendered, render};
 use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, delivered_to};
@@ -125,13 +126,29 @@ async fn who_finds_the_lock_taken_waits_and_who_is_overtaken_ends() {
     let other = delivered_to(&domain::run::Run::new(&testkit::builders::a_request(2), world.clock.now()), 2);
     let (repository, environment) = (&other.id.repository, testkit::builders::name("development"));
     let first = domain::ids::RunId { sha: testkit::builders::a_sha(3), ..other.id.clone() };
-    world.store.lock(repository, &environment, &first, 0).await.expect("memory answers");
+    world
+        .store
+        .lock(repository, &environment, &first, Ticket { number: 0, round: 0 })
+        .await
+        .expect("memory answers");
     wake(&world, &task, &work).await;
     assert!(world.cluster.applies().is_empty(), "another run has the lock");
 
-    world.store.unlock(repository, &environment, &first).await.expect("memory answers");
-    world.store.lock(repository, &environment, &other.id, 2).await.expect("memory answers");
-    world.store.unlock(repository, &environment, &other.id).await.expect("memory answers");
+    world
+        .store
+        .unlock(repository, &environment, &first, Ticket { number: 0, round: 0 })
+        .await
+        .expect("memory answers");
+    world
+        .store
+        .lock(repository, &environment, &other.id, Ticket { number: 2, round: 0 })
+        .await
+        .expect("memory answers");
+    world
+        .store
+        .unlock(repository, &environment, &other.id, Ticket { number: 2, round: 0 })
+        .await
+        .expect("memory answers");
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Superseded: number 2 has been deployed to `development` since; this run is number 1");
     assert!(world.cluster.applies().is_empty(), "a newer release is there");
@@ -152,7 +169,11 @@ async fn an_invocation_that_slept_through_the_end_of_its_run_takes_no_lock_and_a
         let looks = world.wire.count("store.lock");
         wake(&world, &task, &work).await;
         let environment = testkit::builders::name("development");
-        world.store.unlock(&task.run.repository, &environment, &task.run).await.expect("memory answers");
+        world
+            .store
+            .unlock(&task.run.repository, &environment, &task.run, Ticket { number: 9, round: 9 })
+            .await
+            .expect("memory answers");
         let applied = world.cluster.applies().len();
 
         sleeper.await;

@@ -7,12 +7,14 @@ mod notify;
 mod plan;
 mod sweep;
 mod test;
+mod tips;
 mod verify;
 mod webhook;
 
+use domain::message::{Ask, Wake};
 use domain::run::{Phase, PhaseKind, Run, RunState};
 use domain::task::{Output, State, Task, Verdict};
-use lambda::{Disposition, StageWork, drive};
+use lambda::{Disposition, StageFunction, StageMessage, StageWork};
 use testkit::builders::a_run;
 use testkit::fakes::World;
 
@@ -30,8 +32,15 @@ fn passed(task: Task, output: Output) -> Task {
 
 /// Wakes the task once.
 async fn wake(world: &World, task: &Task, work: &impl StageWork) -> Disposition {
-    let wake = domain::message::Wake { run: task.run.clone(), task: task.id.clone(), timer: None };
-    drive(&world.store, &world.queue, work, &wake, || world.clock.now()).await
+    ask(world, Ask::Wake(Wake { run: task.run.clone(), task: task.id.clone(), timer: None }), work).await
+}
+
+/// Hands the stage one message.
+async fn ask(world: &World, ask: Ask, work: &impl StageWork) -> Disposition {
+    let message =
+        StageMessage { ask, message_id: "message-1".to_owned(), sender: Some("AIDAOPERATOR".to_owned()) };
+    let (store, queue) = (&world.store, &world.queue);
+    StageFunction { store, queue, redelivery: queue, work }.attend(&message, || world.clock.now()).await
 }
 
 /// The task as it is stored.

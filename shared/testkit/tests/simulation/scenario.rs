@@ -147,6 +147,7 @@ impl Scenario {
 
     fn is_red(&self, task: &TaskId) -> bool {
         match &task.subject {
+            Subject::Rollback(_) => false,
             Subject::Checks => self.checks == Some(true),
             Subject::Integration => self.integration == Some(true),
             Subject::Service(service) => {

@@ -24,7 +24,7 @@ notifications: {slack: "#vivesphere-deploys", email: [team@vivesphere.example]}
 fn error(text: &str) -> String {
     match parse(text) {
         Ok(file) => panic!("accepted: {file:?}"),
-        Err(error) => error.to_string(),
+        Err(errors) => errors.to_string().replace("; line", "\nline"),
     }
 }
 

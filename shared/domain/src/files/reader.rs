@@ -1,0 +1,319 @@
+//! From the tree of a file to its type: one declaration of a type gives its reader, which goes on after a problem, and
+//! its [`Shape`], of which the JSON Schema and the reference are made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::shape::{Shape, TextShape};
+use super::suggest::nearest;
+use super::yaml::{Node, Place, Scalar, Value};
+use super::{FileError, Problems};
+use crate::text;
+
+/// A type that a value of a file becomes.
+pub(crate) trait Readable: Sized {
+    /// The value; none where something is wrong, which is then among the problems.
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self>;
+
+    /// What stands for it where the file leaves it out; none where it must be there.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// Its form, as people and editors need to know it.
+    fn shape() -> Shape;
+}
+
+/// Declares a mapping with fixed fields: the type, its reader and its shape. After `=>` stands what holds where the
+/// field is left out.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])*
+        $(#[derive($derive:ident)])?
+        $visibility:vis struct $name:ident {
+            $($(#[doc = $about:literal])+ $field_visibility:vis $field:ident: $type:ty $(=> $left_out:literal)?,)*
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, Eq $(, $derive)?)]
+        $visibility struct $name {
+            $($(#[doc = $about])+ $field_visibility $field: $type,)*
+        }
+
+        impl $crate::files::reader::Readable for $name {
+            fn read(
+                node: &$crate::files::yaml::Node,
+                problems: &mut $crate::files::Problems,
+            ) -> Option<Self> {
+                let fields = $crate::files::reader::Fields::of(node, &[$(stringify!($field)),*], problems)?;
+                $(let $field = fields.read::<$type>(stringify!($field), problems);)*
+                Some(Self { $($field: $field?,)* })
+            }
+
+            fn shape() -> $crate::files::shape::Shape {
+                $crate::files::shape::Shape::Record {
+                    about: concat!($($doc, "\n",)*),
+                    fields: vec![$($crate::files::shape::Field {
+                        name: stringify!($field),
+                        about: concat!($($about, "\n",)+),
+                        required: <$type as $crate::files::reader::Readable>::absent().is_none(),
+                        left_out: concat!("", $($left_out)?),
+                        shape: <$type as $crate::files::reader::Readable>::shape(),
+                    },)*],
+                }
+            }
+        }
+    };
+}
+pub(super) use record;
+
+/// The fields of a mapping, those that are not known already refused.
+pub(super) struct Fields<'a> {
+    place: Place,
+    values: HashMap<&'a str, (&'a Node, Place)>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(node: &'a Node, known: &[&str], problems: &mut Problems) -> Option<Self> {
+        let Some(entries) = node.entries() else {
+            let message = expected("a mapping (`key: value`)", node);
+            let allowed = listed(known.iter().copied());
+            problems.at(node.place, format!("{message}; allowed keys: {allowed}"));
+            return None;
+        };
+        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let near = did_you_mean(&entry.key, known.iter().copied());
+            problems.at(
+                entry.place,
+                format!(
+                    "unknown field `{}`;{near} allowed: {}",
+                    text::first_line(&entry.key, 80),
+                    listed(known.iter().copied())
+                ),
+            );
+        }
+        let values =
+            entries.iter().map(|entry| (entry.key.as_str(), (&*entry.value, entry.place))).collect();
+        Some(Self { place: node.place, values })
+    }
+
+    /// A field's value. A key without a value counts as left out.
+    pub(super) fn read<T: Readable>(&self, name: &str, problems: &mut Problems) -> Option<T> {
+        match self.values.get(name) {
+            Some((node, place)) if node.is_null() => T::absent().or_else(|| {
+                problems.at(*place, format!("`{name}` has no value: it must be {}", T::shape().in_words()));
+                None
+            }),
+            Some((node, _)) => match T::read(node, problems) {
+                Some(value) => Some(value),
+                // What is optional need not stop the reading of its neighbours.
+                None => T::absent(),
+            },
+            None => T::absent().or_else(|| {
+                let form = T::shape().in_words();
+                problems.at(self.place, format!("the field `{name}` is missing: it must be {form}"));
+                None
+            }),
+        }
+    }
+}
+
+impl<T: Readable> Readable for Option<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if node.is_null() { Some(None) } else { T::read(node, problems).map(Some) }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn shape() -> Shape {
+        Shape::Optional(Box::new(T::shape()))
+    }
+}
+
+impl<T: Readable> Readable for Vec<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            // Each item is read, so that each problem is told; those that are wrong are left out.
+            Value::List(nodes) => Some(nodes.iter().filter_map(|node| T::read(node, problems)).collect()),
+            Value::Scalar(_) | Value::Map(_) => {
+                problems.at(node.place, expected("a list (`[…]` or lines with `-`)", node));
+                None
+            }
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::List(Box::new(T::shape()))
+    }
+}
+
+/// A mapping whose keys are names that people choose. An entry with a problem is left out.
+impl<K, T> Readable for BTreeMap<K, T>
+where
+    K: FromStr<Err: Display> + Ord + NamedText,
+    T: Readable,
+{
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let Some(entries) = node.entries() else {
+            problems.at(node.place, expected("a mapping (`key: value`)", node));
+            return None;
+        };
+        let mut read = BTreeMap::new();
+        for entry in entries {
+            let before = problems.count();
+            let name = entry.key.parse::<K>().map_err(|error| {
+                problems.at(entry.place, error.to_string());
+            });
+            let value = if entry.value.is_null() { T::absent() } else { None };
+            let value = value.or_else(|| T::read(&entry.value, problems));
+            if let (Ok(name), Some(value), true) = (name, value, before == problems.count()) {
+                read.insert(name, value);
+            }
+        }
+        Some(read)
+    }
+
+    fn shape() -> Shape {
+        Shape::Map { names: K::text_shape(), values: Box::new(T::shape()) }
+    }
+}
+
+/// A value with its place, for what is checked once the whole file is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+impl<T: Readable> Readable for At<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        T::read(node, problems).map(|value| Self { value, place: node.place })
+    }
+
+    fn shape() -> Shape {
+        T::shape()
+    }
+}
+
+/// A checked text whose form can be described.
+pub(crate) trait NamedText {
+    /// Its form.
+    fn text_shape() -> TextShape;
+}
+
+/// Reads a checked text; a number or `true` is refused, since other readers of YAML would not see text.
+pub(super) fn read_text<T: FromStr<Err: Display>>(node: &Node, problems: &mut Problems) -> Option<T> {
+    let text = match &node.value {
+        Value::Scalar(scalar) if !scalar.plain => &scalar.text,
+        Value::Scalar(scalar) if matches!(kind(scalar), Kind::Text) => &scalar.text,
+        Value::Scalar(scalar) if !scalar.is_null() => {
+            problems.at(node.place, format!("{}; put it in quotes", expected("text", node)));
+            return None;
+        }
+        _ => {
+            problems.at(node.place, expected("text", node));
+            return None;
+        }
+    };
+    text.parse().map_err(|error: T::Err| problems.at(node.place, error.to_string())).ok()
+}
+
+/// Reads a whole number within bounds.
+pub(super) fn read_number(
+    node: &Node,
+    what: &str,
+    bounds: std::ops::RangeInclusive<u64>,
+    problems: &mut Problems,
+) -> Option<u64> {
+    let number = match &node.value {
+        Value::Scalar(scalar) if matches!(kind(scalar), Kind::Number) => scalar.text.parse::<u64>().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| bounds.contains(number));
+    if number.is_none() {
+        problems.at(node.place, expected(&number_in_words(what, &bounds), node));
+    }
+    number
+}
+
+/// `a port, 1 to 65535`
+pub(super) fn number_in_words(what: &str, bounds: &std::ops::RangeInclusive<u64>) -> String {
+    match *bounds.end() {
+        u64::MAX => format!("{what}, a whole number from {}", bounds.start()),
+        end => format!("{what}, {} to {end}", bounds.start()),
+    }
+}
+
+/// Whether the node is this word.
+pub(super) fn is_word(node: &Node, word: &str) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.text == word)
+}
+
+/// What a scalar without quotes is, by YAML's core schema (<https://yaml.org/spec/1.2.2/#103-core-schema>).
+enum Kind {
+    Null,
+    Flag,
+    Number,
+    Text,
+}
+
+fn kind(scalar: &Scalar) -> Kind {
+    let text = scalar.text.as_str();
+    if !scalar.plain {
+        return Kind::Text;
+    }
+    let digits = text.trim_start_matches(['-', '+']);
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && (digits.parse::<f64>().is_ok()
+            || digits.strip_prefix("0x").is_some_and(|hex| u128::from_str_radix(hex, 16).is_ok())
+            || digits.strip_prefix("0o").is_some_and(|octal| u128::from_str_radix(octal, 8).is_ok()));
+    match text {
+        _ if scalar.is_null() => Kind::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Kind::Flag,
+        _ if is_number => Kind::Number,
+        _ => Kind::Text,
+    }
+}
+
+/// `expected …, found …`
+pub(super) fn expected(what: &str, node: &Node) -> String {
+    let found = match &node.value {
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a mapping".to_owned(),
+        Value::Scalar(scalar) => {
+            let shown = text::first_line(&scalar.text, 80);
+            match kind(scalar) {
+                Kind::Null => "nothing".to_owned(),
+                Kind::Flag => format!("`{shown}`"),
+                Kind::Number => format!("the number `{shown}`"),
+                Kind::Text => format!("the text `{shown}`"),
+            }
+        }
+    };
+    format!("expected {what}, found {found}")
+}
+
+/// ` did you mean …?`, or nothing.
+pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(given, known).map(|name| format!(" did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// The names in backticks with commas between them.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl FileError {
+    /// A problem at a place.
+    pub(crate) fn at(place: Place, message: impl Into<String>) -> Self {
+        Self { line: Some(place.line), column: Some(place.column), message: message.into() }
+    }
+
+    /// A problem of the whole file.
+    pub(crate) fn everywhere(message: impl Into<String>) -> Self {
+        Self { line: None, column: None, message: message.into() }
+    }
+}

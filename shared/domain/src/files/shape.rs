@@ -1,0 +1,90 @@
+//! The form of a file as data: what its JSON Schema and its reference are made of.
+//!
+//! Nothing that runs on AWS asks for a shape, but for the few words of a problem, so that it costs the functions
+//! next to nothing.
+
+use super::reader::number_in_words;
+
+/// The form of a value.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    /// A mapping with fixed fields.
+    Record {
+        /// What it is.
+        about: &'static str,
+        /// Its fields, in the order in which people write them.
+        fields: Vec<Field>,
+    },
+    /// A mapping with chosen names.
+    Map {
+        /// The form of the names.
+        names: TextShape,
+        /// The form of the values.
+        values: Box<Shape>,
+    },
+    /// A list.
+    List(Box<Shape>),
+    /// Text.
+    Text(TextShape),
+    /// A whole number.
+    Number {
+        /// What it counts or names, with an article.
+        what: &'static str,
+        /// The least and the greatest.
+        bounds: std::ops::RangeInclusive<u64>,
+    },
+    /// Only the number 1.
+    One,
+    /// Only `true`.
+    True,
+    /// A value, or the word `none`.
+    OrNone(Box<Shape>),
+    /// A value that may be left out, or be empty.
+    Optional(Box<Shape>),
+}
+
+/// A field of a mapping.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    /// Its key.
+    pub(crate) name: &'static str,
+    /// What it is: its documentation comment.
+    pub(crate) about: &'static str,
+    /// Whether it must be there.
+    pub(crate) required: bool,
+    /// What holds where it is left out, in Markdown.
+    pub(crate) left_out: &'static str,
+    /// The form of its value.
+    pub(crate) shape: Shape,
+}
+
+/// The form of a checked text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextShape {
+    /// What it is called, without an article.
+    pub(crate) kind: &'static str,
+    /// What is allowed, in words.
+    pub(crate) allowed: &'static str,
+    /// A regular expression, in what ECMAScript and others have in common, that all allowed texts match.
+    pub(crate) pattern: &'static str,
+    /// One that no allowed text matches.
+    pub(crate) unless: Option<&'static str>,
+    /// The fewest and most characters, where the pattern does not say so.
+    pub(crate) length: Option<(u32, u32)>,
+}
+
+impl Shape {
+    /// What is expected, as a part of a sentence.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Record { .. } | Self::Map { .. } => "a mapping (`key: value`)".to_owned(),
+            Self::List(items) => format!("a list; each item is {}", items.in_words()),
+            Self::Text(text) => format!("text ({}: {})", text.kind, text.allowed),
+            Self::Number { what, bounds } => number_in_words(what, bounds),
+            Self::One => "`1`".to_owned(),
+            Self::True => "`true`".to_owned(),
+            Self::OrNone(value) => format!("{}, or the word `none`", value.in_words()),
+            Self::Optional(value) => value.in_words(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Everything that the table holds, for suites that compare it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::store::{Lock, MemoryStore, Tables};
+
+impl MemoryStore {
+    /// Every item by its key, past the wire. What is kept beside the items for tests alone is left out.
+    pub fn contents(&self) -> BTreeMap<String, Value> {
+        self.tables.with(|tables| items(tables))
+    }
+}
+
+/// Taken apart without a rest: what is added to the table is shown here too.
+fn items(tables: &Tables) -> BTreeMap<String, Value> {
+    let Tables { runs, history: _, tasks, told, deliveries, fences, locks, releases, timelines, watched, tips: _ } = tables;
+    let mut items = BTreeMap::new();
+    let mut add = |key: String, body: Value| items.insert(key, body);
+    for (id, run) in runs {
+        add(format!("run#{id} head"), json!(run));
+    }
+    for task in tasks.values().flat_map(BTreeMap::values) {
+        add(format!("run#{} task#{}", task.run, task.id), json!(task));
+    }
+    for (id, told) in told {
+        add(format!("run#{id} told"), json!(told));
+    }
+    for (id, timeline) in timelines {
+        for (key, entry) in timeline {
+            add(format!("run#{id} timeline#{key}"), json!(entry));
+        }
+    }
+    for (name, repository) in watched {
+        add(format!("repository#{name}"), json!(repository));
+    }
+    for (id, delivery) in deliveries {
+        add(format!("delivery#{id}"), json!(delivery));
+    }
+    for ((repository, environment), fence) in fences {
+        add(format!("environment#{repository}#{environment} fence"), json!(fence));
+    }
+    for ((repository, environment), Lock { holder, taken }) in locks {
+        let body = json!({"holder": holder.as_ref().map(ToString::to_string), "taken": taken});
+        add(format!("environment#{repository}#{environment} lock"), body);
+    }
+    for (((repository, environment), service, kind), release) in releases {
+        add(format!("environment#{repository}#{environment} {kind}#{service}"), json!(release));
+    }
+    items
+}
