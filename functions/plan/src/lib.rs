@@ -2,14 +2,16 @@
 //! and wakes the first phase.
 
 mod delivery;
+mod tips;
 
 use domain::files::pipeline::PIPELINE_FILE;
 use domain::files::{LARGEST_FILE, operator, pipeline};
 use domain::keys;
-use domain::message::{Message, Outgoing, PlanRequest};
+use domain::message::{Message, Outgoing, PlanRequest, QueueName, Unreadable, parse_message};
 use domain::planning::plan;
 use domain::ports::{
-    Answer, Artifacts, Deliveries, DeliveryState, Environments, Fault, Queue, Runs, Source, Written,
+    Answer, Artifacts, Branches, Deliveries, DeliveryState, Environments, Fault, Queue, Repositories, Runs,
+    Source, Written,
 };
 use domain::run::{Onset, Problem, Run, RunOutcome, RunState};
 use domain::spec::Plan;
@@ -38,17 +40,25 @@ pub struct Planner<S, Q, A, G> {
 
 impl<S, Q, A, G> Planner<S, Q, A, G>
 where
-    S: Runs + Environments + Deliveries,
+    S: Runs + Environments + Deliveries + Repositories,
     Q: Queue,
     A: Artifacts,
-    G: Source,
+    G: Source + Branches,
 {
     /// Handles one message of the plan queue.
     pub async fn handle(&self, body: &str, now: Timestamp) -> Disposition {
-        let request = match serde_json::from_str(body) {
+        let request = match parse_message(body, QueueName::Plan) {
             Ok(Message::Plan(request)) => request,
-            Ok(_) => return Disposition::Refuse { reason: "the message belongs on another queue".into() },
-            Err(error) => return Disposition::Refuse { reason: format!("not a plan message: {error}") },
+            Ok(Message::Tips { repository }) => {
+                return match self.check_tips(&repository, now).await {
+                    Ok(()) => Disposition::Acknowledge,
+                    Err(fault) => fault.into(),
+                };
+            }
+            Ok(other) => {
+                return Disposition::Refuse { reason: Unreadable::Elsewhere(other.queue()).to_string() };
+            }
+            Err(unreadable) => return Disposition::Refuse { reason: unreadable.to_string() },
         };
         match self.take(&request, now).await {
             Ok(()) => Disposition::Acknowledge,
@@ -89,10 +99,13 @@ where
 
     /// The head, new or as it stands; true when it was there.
     async fn begin(&self, request: &PlanRequest, now: Timestamp) -> Answer<(Run, bool)> {
-        let head = Run::new(request, now);
+        let mut head = Run::new(request, now);
+        head.notes.extend(tips::note(request));
         if let Some(known) = self.store.run(&head.id).await? {
             return Ok((known, true));
         }
+        // Whose commits are served, his branches are looked at from now on; where they are already, this changes nothing.
+        self.store.watch(&request.repository, now).await?;
         match self.store.create_run(&head).await? {
             Written::Yes => Ok((head, false)),
             Written::Conflict => {
@@ -125,8 +138,7 @@ where
         };
         let (delivery, note) =
             delivery::decide(&self.store, &self.source, operator, &head.id, request).await?;
-        let mut notes = plan.notes.clone();
-        notes.push(note);
+        let notes = [head.notes.clone(), plan.notes.clone(), vec![note]].concat();
         let tasks = tasks_of(&head.id, &plan, delivery.as_ref().map(|delivery| &delivery.environment));
         self.store.create_tasks(&tasks).await?;
         tracing::info!(run = %head.id, tasks = tasks.len(), delivers = delivery.is_some(), "planned");

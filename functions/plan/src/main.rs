@@ -12,7 +12,8 @@ use secrets::Secrets;
 use slipway_plan::Planner;
 use store::Store;
 
-const SENDS_TO: [QueueName; 4] = [
+const SENDS_TO: [QueueName; 5] = [
+    QueueName::Plan,
     QueueName::Stage(Stage::Test),
     QueueName::Stage(Stage::Build),
     QueueName::Stage(Stage::Deploy),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::ids::RepositoryName;
 use domain::ports::{Advice, Answer, Fault, Secret};
 use domain::time::Timestamp;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, IF_NONE_MATCH};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,11 +22,13 @@ pub(crate) struct Request {
     method: Method,
     path: String,
     body: Option<Value>,
+    /// The mark of the answer that the caller has already.
+    known: Option<String>,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, path: String) -> Self {
-        Self { method, path, body: None }
+        Self { method, path, body: None, known: None }
     }
 
     pub(crate) fn get(path: String) -> Self {
@@ -35,6 +37,11 @@ impl Request {
 
     pub(crate) fn with_body(self, body: Value) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    /// Asks for an answer only where it differs from the one with this `ETag`; else 304 comes.
+    pub(crate) fn unless(self, mark: Option<&String>) -> Self {
+        Self { known: mark.cloned(), ..self }
     }
 }
 
@@ -74,8 +81,12 @@ impl GitHub {
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
+        if let Some(mark) = &request.known {
+            builder = builder.header(IF_NONE_MATCH, mark);
+        }
         let response = builder.send().await.map_err(Refusal::Broken)?;
-        if response.status().is_success() { Ok(response) } else { Err(Refusal::read(response).await) }
+        let is_known = response.status() == StatusCode::NOT_MODIFIED && request.known.is_some();
+        if response.status().is_success() || is_known { Ok(response) } else { Err(Refusal::read(response).await) }
     }
 }
 

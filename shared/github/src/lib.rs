@@ -1,6 +1,7 @@
 //! GitHub as an App: tokens, contents, comparisons and check runs.
 
 mod app;
+mod branches;
 mod checks;
 mod credentials;
 mod download;

@@ -10,7 +10,7 @@ use testkit::fakes::{Trouble, World};
 
 use crate::a_run_at;
 
-async fn notify(world: &World, head: &Run) -> Disposition {
+pub async fn notify(world: &World, head: &Run) -> Disposition {
     let (store, checks, chat) = (world.store.clone(), world.github.clone(), world.chat.clone());
     let notifier = Notifier { store, checks, chat, post: Some(world.post.clone()) };
     let body = serde_json::to_string(&Message::Notify { run: head.id.clone() }).expect("plain data");

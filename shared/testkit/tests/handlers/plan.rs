@@ -9,7 +9,7 @@ use slipway_plan::Planner;
 use testkit::builders::{a_commit, a_plan, a_request, a_sha, a_zip, name};
 use testkit::fakes::{Trouble, World};
 
-async fn plan(world: &World, request: &PlanRequest) -> Disposition {
+pub async fn plan(world: &World, request: &PlanRequest) -> Disposition {
     let delivery = Delivery {
         id: request.delivery.clone(),
         event: "push".to_owned(),
