@@ -25,6 +25,11 @@ impl Aws {
         Self { endpoint: endpoint.into(), client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// Where it is, without a slash at its end.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Calls an operation of a JSON service; `target` is the value of `X-Amz-Target`.
     ///
     /// # Errors

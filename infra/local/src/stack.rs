@@ -30,7 +30,7 @@ pub(crate) async fn deploy(
     let template = upload(aws, template, packages).await?;
     let mut form = vec![
         ("StackName".to_owned(), stack.to_owned()),
-        ("TemplateBody".to_owned(), template),
+        ("TemplateURL".to_owned(), template),
         ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
         ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
     ];
@@ -49,7 +49,8 @@ pub(crate) async fn deploy(
     outputs_when_complete(aws, stack).await
 }
 
-/// Puts the packages where CloudFormation finds them, and says so in the template.
+/// Puts the packages and the template that names them where CloudFormation finds them; gives back the template's URL.
+/// In a request itself CloudFormation takes 51,200 bytes at most, and the template is larger.
 async fn upload(aws: &Aws, template: &str, packages: Vec<Package>) -> anyhow::Result<String> {
     aws.rest(Method::PUT, "s3", &format!("/{PACKAGES}"), "").await?;
     let mut text = template.to_owned();
@@ -58,7 +59,8 @@ async fn upload(aws: &Aws, template: &str, packages: Vec<Package>) -> anyhow::Re
         text = text.replace(&format!("CodeUri: {}\n", package.code_uri), &format!("CodeUri: {location}\n"));
         aws.rest(Method::PUT, "s3", &format!("/{PACKAGES}/{}", package.key), package.bytes).await?;
     }
-    Ok(text)
+    aws.rest(Method::PUT, "s3", &format!("/{PACKAGES}/template.yaml"), text).await?;
+    Ok(format!("{}/{PACKAGES}/template.yaml", aws.endpoint()))
 }
 
 async fn outputs_when_complete(aws: &Aws, stack: &str) -> anyhow::Result<Outputs> {
