@@ -1,0 +1,207 @@
+//! Many webhooks at once: how long until every run has ended and everybody has been told, and how many are lost.
+//!
+//! The pushes go to a hundred repositories with an environment each, so that runs do not wait for each other's locks
+//! and all of them pass through all six stages. More webhooks than that are several pushes to each repository; an
+//! older commit may then end as superseded by a newer one, as it should.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use domain::ids::{RepositoryName, RunId, Trust};
+use domain::run::{Run, RunState};
+use local::{Cloud, Watch};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::bench::Bench;
+use crate::pushes::{self, BRANCH, INSTALLATION, Sender};
+use crate::report::Report;
+use crate::statistics::count;
+use crate::{output, scene};
+
+/// Repositories, each delivered to an environment of its own.
+const REPOSITORIES: usize = 100;
+/// Webhooks that are on their way at the same time.
+const PARALLEL: usize = 32;
+/// The burst with a promise, and that in seconds.
+const PROMISED: (usize, f64) = (100, 20.0);
+/// When a run that has not ended counts as lost.
+const PATIENCE: Duration = Duration::from_mins(20);
+const POLL: Duration = Duration::from_millis(250);
+
+/// Measures a burst of each size.
+///
+/// # Errors
+/// When the cloud does not come up or webhook refuses a delivery.
+pub(crate) async fn measure(bench: &Bench, sizes: &[usize], report: &mut Report) -> anyhow::Result<()> {
+    for size in sizes {
+        output::progress(&format!("burst of {size}: starting a cloud"));
+        let operator = write_operator_file(bench)?;
+        scene::in_cloud(
+            bench,
+            |options| options.operator_file = operator,
+            async |cloud| burst(bench, cloud, *size, report).await,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn burst(bench: &Bench, cloud: &Cloud, size: usize, report: &mut Report) -> anyhow::Result<()> {
+    let sender = Sender::instead_of_github(&bench.workspace, cloud)?;
+    output::progress(&format!("burst of {size}: pushing commits"));
+    let runs = push_all(bench, cloud, size).await?;
+    let scene = Scene { cloud, watch: Watch::of(cloud.record()).await?, size };
+    output::progress(&format!("burst of {size}: sending webhooks"));
+    let begun = Instant::now();
+    send_all(&sender, &runs).await?;
+    let taken = begun.elapsed();
+    let (ended, took) = scene.until_told(&runs, begun).await?;
+
+    let name = |what: &str| format!("burst {size} {what}");
+    if size == PROMISED.0 {
+        report.promise(name("seconds"), took.as_secs_f64(), "s", PROMISED.1);
+    } else {
+        report.add(name("seconds"), took.as_secs_f64(), "s");
+    }
+    report.add(name("webhooks taken"), taken.as_secs_f64(), "s");
+    report.promise(name("lost"), count(runs.len() - ended.len()), "runs", 0.0);
+    for (outcome, number) in outcomes(&ended) {
+        report.add(name(&outcome), count(number), "runs");
+    }
+    Ok(())
+}
+
+/// Pushes the commits of the burst, so many to each repository; in the order in which webhooks are to tell of them.
+async fn push_all(bench: &Bench, cloud: &Cloud, size: usize) -> anyhow::Result<Vec<RunId>> {
+    let record = cloud.record();
+    let checkout = pushes::checkout(1, &scene::checkout_of(&bench.workspace), record).await?;
+    let repositories = size.min(REPOSITORIES);
+    let token = &record.credentials.github_token;
+    let github = record.github_url().replace("http://", &format!("http://x:{token}@"));
+    let mut runs = Vec::new();
+    for number in 1..=size.div_ceil(repositories) {
+        let commit = checkout.commit(&format!("Commit {number} of the burst")).await?;
+        for repository in 1..=repositories {
+            let repository: RepositoryName = repository_name(repository).parse()?;
+            runs.push(RunId { repository, sha: commit.sha.clone(), trust: Trust::Trusted });
+        }
+    }
+    runs.truncate(size);
+    for repository in 1..=repositories {
+        let url = format!("{github}/{}.git", repository_name(repository));
+        checkout.git(&["push", "--quiet", &url, &format!("HEAD:refs/heads/{BRANCH}")]).await?;
+    }
+    Ok(runs)
+}
+
+async fn send_all(sender: &Sender, runs: &[RunId]) -> anyhow::Result<()> {
+    let mut sending = JoinSet::new();
+    for run in runs {
+        if sending.len() >= PARALLEL {
+            sending.join_next().await.context("a webhook")???;
+        }
+        let (sender, run) = (sender.clone(), run.clone());
+        sending.spawn(async move { sender.send(&run).await });
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent??;
+    }
+    Ok(())
+}
+
+/// A cloud with a burst in it.
+struct Scene<'a> {
+    cloud: &'a Cloud,
+    watch: Watch,
+    size: usize,
+}
+
+impl Scene<'_> {
+    /// Waits until every run has ended and its end has been told; gives back those that did, and how long it took.
+    async fn until_told(&self, runs: &[RunId], begun: Instant) -> anyhow::Result<(Vec<Run>, Duration)> {
+        let mut shown = Instant::now();
+        let mut ended = BTreeMap::new();
+        loop {
+            // Looking at each run asks much of the local AWS; the index lists those that wait for something.
+            let open = self.open().await?;
+            let seen = begun.elapsed();
+            if open == 0 {
+                for run in runs {
+                    if !ended.contains_key(run)
+                        && let Some((head, _)) = self.watch.run(run).await?
+                        && head.is_finished()
+                        && head.due.is_none()
+                    {
+                        ended.insert(run.clone(), head);
+                    }
+                }
+            }
+            if ended.len() == runs.len() || seen > PATIENCE {
+                return Ok((ended.into_values().collect(), seen));
+            }
+            if shown.elapsed() > Duration::from_secs(5) {
+                shown = Instant::now();
+                output::progress(&format!("burst of {}: {open} runs open after {seen:.0?}", self.size));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// How many runs wait for something.
+    async fn open(&self) -> anyhow::Result<u64> {
+        let table = scene::output_of(self.cloud.record(), "TableName")?;
+        let query = json!({
+            "TableName": table, "IndexName": "due", "Select": "COUNT",
+            "KeyConditionExpression": "due_pk = :run",
+            "ExpressionAttributeValues": { ":run": { "S": "run" } },
+        });
+        let answer = self.cloud.aws().json("dynamodb", "DynamoDB_20120810.Query", &query).await?;
+        answer["Count"].as_u64().context("a count")
+    }
+}
+
+fn outcomes(ended: &[Run]) -> BTreeMap<String, usize> {
+    let mut outcomes = BTreeMap::new();
+    for run in ended {
+        if let RunState::Finished(outcome) = &run.state {
+            let text = serde_json::to_value(outcome).unwrap_or_default();
+            let word = text.as_str().map_or_else(|| "ended otherwise".to_owned(), str::to_owned);
+            *outcomes.entry(word).or_default() += 1;
+        }
+    }
+    outcomes
+}
+
+fn repository_name(number: usize) -> String {
+    format!("vive-sphere/burst-{number:03}")
+}
+
+/// An operator's file that serves the repositories of a burst.
+fn write_operator_file(bench: &Bench) -> anyhow::Result<PathBuf> {
+    let (mut repositories, mut environments) = (String::new(), String::new());
+    for number in 1..=REPOSITORIES {
+        let name = repository_name(number);
+        let _ = writeln!(
+            repositories,
+            "  - {{name: {name}, installation: {INSTALLATION}, environments: [burst-{number:03}]}}"
+        );
+        let _ = writeln!(
+            environments,
+            "  burst-{number:03}: {{branches: [{BRANCH}], cluster: {{kubeconfig: true}}, namespace: burst-{number:03}}}"
+        );
+    }
+    let text = format!(
+        "version: 1\nrepositories:\n{repositories}environments:\n{environments}notifications:\n  \
+         mail_sender: slipway@vivesphere.example\n"
+    );
+    let parsed = domain::files::operator::parse(&text).context("the burst's operator's file")?;
+    ensure!(parsed.repositories.len() == REPOSITORIES, "the burst's operator's file is incomplete");
+    let path = bench.workspace.join(".slipway/bench-operator.yaml");
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}

@@ -1,0 +1,70 @@
+//! Commits that are at GitHub already, and webhooks about them that the bench sends itself: from then on time counts.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use domain::ids::RunId;
+use local::{Cloud, Record, Workbench};
+
+use crate::client::Client;
+use crate::webhooks::Template;
+
+/// The repository that the local operator's file serves.
+pub(crate) const REPOSITORY: &str = "vive-sphere/bot-manager";
+/// The installation of the local operator's files.
+pub(crate) const INSTALLATION: u64 = 1;
+/// The branch that is delivered.
+pub(crate) const BRANCH: &str = "develop";
+
+/// The bench in GitHub's place.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    client: Client,
+    template: Template,
+    url: String,
+    secret: String,
+}
+
+impl Sender {
+    /// Sends to this cloud from now on; what its own GitHub sends goes nowhere.
+    ///
+    /// # Errors
+    /// When the cloud is not up, or the repository's own event cannot be read.
+    pub(crate) fn instead_of_github(workspace: &Path, cloud: &Cloud) -> anyhow::Result<Self> {
+        let record = cloud.record();
+        let secret = record.credentials.webhook_secret.clone();
+        // Nobody listens on the port of `discard`.
+        cloud.github().set_webhook("http://127.0.0.1:9/", &secret);
+        Ok(Self {
+            client: Client::new(),
+            template: Template::read(workspace)?,
+            url: record.webhook_url.clone().context("the cloud is not up yet")?,
+            secret,
+        })
+    }
+
+    /// Sends the push of a run's commit and waits until it is taken.
+    ///
+    /// # Errors
+    /// When webhook does not take it.
+    pub(crate) async fn send(&self, run: &RunId) -> anyhow::Result<()> {
+        let delivery = self.template.push(run, BRANCH, INSTALLATION, &self.secret);
+        let answer = self.client.send(delivery.request(&self.url)?).await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        ensure!(answer.status == 202, "webhook answered {}: {text}", answer.status);
+        Ok(())
+    }
+
+    /// The push as API Gateway hands it to webhook.
+    pub(crate) fn event(&self, run: &RunId) -> serde_json::Value {
+        self.template.push(run, BRANCH, INSTALLATION, &self.secret).event().clone()
+    }
+}
+
+/// A checkout of a repository of so many services, in the cloud's folder.
+///
+/// # Errors
+/// When git refuses.
+pub(crate) async fn checkout(services: usize, folder: &Path, record: &Record) -> anyhow::Result<Workbench> {
+    Workbench::of_services(services, folder, record, &REPOSITORY.parse()?).await
+}
