@@ -11,6 +11,7 @@ use crate::demo::{self, Demo};
 use crate::engine::{self, WithEngine};
 use crate::output;
 
+use crate::sam::{self, Loopback, Sam};
 /// The exit code of `status` where no cloud runs.
 const NOT_RUNNING: u8 = 3;
 
@@ -27,12 +28,17 @@ pub(crate) enum Command {
     /// Run a command with one Docker engine for all that it starts.
     Engine(WithEngine),
 }
+    /// Prepare the SAM CLI for a cloud that is up; prints what a shell is to evaluate.
+    Sam(Sam),
+    /// Run a command in a container of `sam local` as if it ran beside the cloud.
+    #[command(hide = true)]
+    Loopback(Loopback),
 
 #[derive(Args)]
 pub(crate) struct Which {
     /// The cloud's name; clouds of different names run side by side.
     #[arg(long, default_value = "slipway", value_parser = name)]
-    name: String,
+    pub(crate) name: String,
 }
 
 #[derive(Args)]
@@ -59,6 +65,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Engine(arguments) => engine::run(arguments).await,
     }
+        Command::Sam(arguments) => sam::run(arguments).await,
+        Command::Loopback(arguments) => sam::loopback(arguments).await,
 }
 
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {

@@ -5,6 +5,8 @@ mod engine;
 mod local_cloud;
 mod output;
 
+mod sam;
+mod stack;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -113,6 +113,7 @@ impl Cloud {
             options,
             record,
             engine,
+        services.loopback(&options.state_dir, record);
             base_image,
             mail_sender,
             ministack,
@@ -323,6 +324,6 @@ fn read_operator_file(options: &Options) -> anyhow::Result<OperatorFile> {
 }
 
 /// The name that Lambda gives this machine's architecture.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

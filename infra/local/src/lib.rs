@@ -18,6 +18,8 @@ mod record;
 pub mod seen;
 mod settle;
 pub mod slack;
+mod remains;
+pub mod sam;
 mod stack;
 mod standins;
 mod target_cluster;

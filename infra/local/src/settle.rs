@@ -14,6 +14,9 @@ use crate::stack::Outputs;
 /// The number of the local GitHub App.
 pub(crate) const APP_ID: u64 = 1;
 
+/// The secret that the events in `events/` are signed with.
+const WEBHOOK_SECRET: &str = "slipway-local-webhook-secret";
+
 /// The GitHub App's key pair, PEM.
 pub(crate) struct AppKey {
     pub(crate) private: String,
@@ -24,7 +27,10 @@ pub(crate) struct AppKey {
 pub(crate) async fn app_key(state_dir: &Path) -> anyhow::Result<AppKey> {
     let path = state_dir.join("github-app.pem");
     if !path.exists() {
-        openssl(&["genrsa", "-out"], &path, &["2048"]).await?;
+        // Written beside and moved: a start that is killed now leaves no half key for the next one.
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        openssl(&["genrsa", "-out"], &new, &["2048"]).await?;
+        std::fs::rename(&new, &path).with_context(|| format!("writing {}", path.display()))?;
     }
     let public = openssl(&["rsa", "-pubout", "-in"], &path, &[]).await?;
     let private = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -57,12 +63,15 @@ pub(crate) async fn fill_secret(aws: &Aws, outputs: &Outputs, id: &str, text: &s
     Ok(())
 }
 
-/// Reads the secret that the deploy generated for GitHub's deliveries.
+/// Replaces the secret that the deploy has generated for GitHub's deliveries by the one that the example events are
+/// signed with, so that they can be sent to every local cloud as they are.
 pub(crate) async fn webhook_secret(aws: &Aws, outputs: &Outputs) -> anyhow::Result<String> {
     let body = json!({ "SecretId": output(outputs, "WebhookSecretId")? });
     let value = aws.json("secretsmanager", "secretsmanager.GetSecretValue", &body).await?;
-    let secret = value.get("SecretString").and_then(|secret| secret.as_str());
-    Ok(secret.context("the webhook's secret has no value")?.to_owned())
+    let generated = value["SecretString"].as_str().is_some_and(|secret| !secret.is_empty());
+    ensure!(generated, "the webhook's secret has no value");
+    fill_secret(aws, outputs, "WebhookSecretId", WEBHOOK_SECRET).await?;
+    Ok(WEBHOOK_SECRET.to_owned())
 }
 
 /// Lets mail be sent from this address.

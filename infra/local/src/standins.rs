@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::light::Light;
 use crate::record::Record;
 use crate::settle::{APP_ID, AppKey};
-use crate::slack;
+use crate::{sam, slack};
 
 /// The tasks that serve stand-ins, and the signal that ends them.
 #[derive(Debug, Clone)]
@@ -85,6 +85,13 @@ impl Services {
         let token = record.credentials.slack_token.clone();
         let shutdown = self.shutdown.clone();
         self.spawn("Slack", async move { slack::serve(listener, token, shutdown).await });
+    }
+
+    /// Serves the cloud's ports to containers of `sam local`.
+    pub(crate) fn loopback(&self, state_dir: &Path, record: &Record) {
+        let (sockets, ports) = (sam::sockets(state_dir), sam::ports(record));
+        let shutdown = self.shutdown.clone();
+        self.spawn("the way from containers", async move { sam::outside(sockets, ports, shutdown).await });
     }
 
     /// Runs a stand-in; what goes wrong with it later is logged.
