@@ -3,6 +3,7 @@
 #   make build    the functions and the `slipway` command
 #   make demo     doctor, build, a cloud on this machine, two commits on their way; KEEP=1 leaves it up
 #   make test     doctor, formatting, lints, cfn-lint, all tests
+#   make sam       each function in SAM's container, against a cloud on this machine; `make test` does it too
 #   make up       a cloud on this machine until Ctrl-C;  make down  ends it from elsewhere
 
 SHELL := /bin/sh
@@ -10,10 +11,14 @@ SLIPWAY := target/debug/slipway
 KEEP ?= 0
 PORT ?= 4570
 
-.PHONY: doctor build demo test up down
+.PHONY: doctor sam-cli build demo test sam up down reference
 
 doctor:
 	@sh infra/doctor.sh
+
+# The SAM CLI beside what everything needs; 340 MB that the demo does without.
+sam-cli:
+	@sh infra/doctor.sh sam
 
 build:
 	cargo build --workspace --bins
@@ -22,13 +27,20 @@ demo: doctor build
 	@$(SLIPWAY) local demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 # Everything is built first: the stories run the very binaries, made with the same features as the tests.
-test: doctor
+test: sam-cli
 	cargo fmt --all --check
 	cargo build --workspace --all-targets
 	cargo clippy --workspace --all-targets -- -D warnings
 	.slipway/venv/bin/cfn-lint template.yaml
 	.slipway/venv/bin/python -m unittest discover infra/buildspecs
 	@$(SLIPWAY) local engine -- cargo test --workspace
+
+# The schemas of the two files, and the tables in docs/, made anew of the types; a test compares them.
+reference:
+	SLIPWAY_REWRITE=1 cargo test -p domain --lib checked_in
+
+sam: sam-cli build
+	@$(SLIPWAY) local engine -- cargo test --workspace --test sam
 
 up: doctor build
 	@$(SLIPWAY) local up --port $(PORT)

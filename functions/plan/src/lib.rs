@@ -5,7 +5,7 @@ mod delivery;
 mod tips;
 
 use domain::files::pipeline::PIPELINE_FILE;
-use domain::files::{LARGEST_FILE, operator, pipeline};
+use domain::files::{LARGEST_FILE, operator};
 use domain::keys;
 use domain::message::{Message, Outgoing, PlanRequest, QueueName, Unreadable, parse_message};
 use domain::planning::plan;
@@ -62,8 +62,45 @@ where
         };
         match self.take(&request, now).await {
             Ok(()) => Disposition::Acknowledge,
-            Err(fault) => fault.into(),
+            Err(fault) => self.failed(&request, fault, now).await,
         }
+    }
+
+    /// Counts the failure in the run's head. After a few the message goes to the dead letters with its reason, people
+    /// are told, and sweep does not ask again; whoever redrives the message begins to count anew.
+    async fn failed(&self, request: &PlanRequest, fault: Fault, now: Timestamp) -> Disposition {
+        let reason = fault.chain();
+        match self.count_failure(request, &reason, now).await {
+            Ok(true) => Disposition::Refuse {
+                reason: format!(
+                    "commit `{}` of `{}` cannot be planned: {reason}; remove the cause and redrive the message",
+                    request.sha, request.repository
+                ),
+            },
+            Ok(false) => fault.into(),
+            Err(second) => {
+                tracing::warn!(fault = second.chain(), "the failure of a plan is not counted");
+                fault.into()
+            }
+        }
+    }
+
+    /// True when the planning is given up.
+    async fn count_failure(&self, request: &PlanRequest, reason: &str, now: Timestamp) -> Answer<bool> {
+        let id = Run::new(request, now).id;
+        let Some(head) = self.store.run(&id).await?.filter(Run::is_being_planned) else { return Ok(false) };
+        if head.stuck.is_some() {
+            return Ok(true);
+        }
+        let counted = head.planning_failed(reason);
+        let is_stuck = counted.stuck.is_some();
+        if self.store.write_run(&counted).await? == Written::Conflict {
+            return Ok(false);
+        }
+        if is_stuck {
+            self.queue.send(&[Outgoing::now(Message::Notify { run: id })]).await?;
+        }
+        Ok(is_stuck)
     }
 
     async fn take(&self, request: &PlanRequest, now: Timestamp) -> Answer<()> {
@@ -73,6 +110,13 @@ where
             return self.deliveries_note(request, DeliveryState::Ignored(reason.to_string())).await;
         }
         let (mut head, known) = self.begin(request, now).await?;
+        if head.stuck.is_some() {
+            let revived = head.planning_revived(now);
+            if self.store.write_run(&revived).await? == Written::Conflict {
+                return Err(Fault::retry("another message revives the plan", "version conflict"));
+            }
+            head = revived;
+        }
         if head.state == RunState::Planning {
             let decided = self.decide(&head, request, &operator, now).await?;
             if self.store.write_run(&decided).await? == Written::Conflict {
@@ -92,7 +136,7 @@ where
                 "the bucket holds no `{OPERATOR_FILE}`; upload the operator's file of this stack"
             ))
         })?;
-        operator::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+        operator::parse(&bytes).map_err(|error| {
             Fault::reject(format!("the operator's file `{OPERATOR_FILE}` cannot be read: {error}"))
         })
     }
@@ -180,18 +224,9 @@ where
     /// The plan, or what in the commit's own files forbids one.
     async fn read_plan(&self, head: &Run) -> Answer<Result<Plan, Vec<Problem>>> {
         let commit = self.commit(head).await?;
-        let file = match commit
-            .file(PIPELINE_FILE, LARGEST_FILE as u64 + 1)?
-            .map(|bytes| pipeline::parse(&String::from_utf8_lossy(&bytes)))
-        {
-            None => None,
-            Some(Ok(file)) => Some(file),
-            Some(Err(error)) => {
-                return Ok(Err(vec![problem(error.line, error.to_string())]));
-            }
-        };
-        Ok(plan(file.as_ref(), &commit.tree()?)
-            .map_err(|sentences| sentences.into_iter().map(|sentence| problem(None, sentence)).collect()))
+        // One byte more than allowed, so that a larger file is seen to be too large.
+        let file = commit.file(PIPELINE_FILE, LARGEST_FILE as u64 + 1)?;
+        Ok(plan(file.as_deref(), &commit.tree()?))
     }
 
     /// The source from the bucket, or from GitHub into the bucket.
@@ -220,8 +255,4 @@ where
     async fn deliveries_note(&self, request: &PlanRequest, state: DeliveryState) -> Answer<()> {
         self.store.note(&request.delivery, &state).await
     }
-}
-
-fn problem(line: Option<u32>, message: String) -> Problem {
-    Problem { path: PIPELINE_FILE.to_owned(), line, message }
 }

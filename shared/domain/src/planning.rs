@@ -136,7 +136,8 @@ impl Planner<'_> {
             let path = format!("{MANIFESTS_FOLDER}/{file}");
             match (stem.parse::<ServiceName>(), path.parse::<RepositoryPath>()) {
                 (Ok(name), Ok(manifest)) => {
-                    self.notes.push(format!("`{name}` is a component: `{path}` belongs to no service folder"));
+                    self.notes
+                        .push(format!("`{name}` is a component: `{path}` belongs to no service folder"));
                     components.extend(self.component(&name, vec![manifest]));
                 }
                 (Err(invalid), _) | (_, Err(invalid)) => {
@@ -258,8 +259,12 @@ impl Planner<'_> {
         }
         self.problems.sort_by(|left, right| {
             let of_file = |problem: &Problem| problem.path != PIPELINE_FILE;
-            (of_file(left), left.line.is_none(), left.line, left.column)
-                .cmp(&(of_file(right), right.line.is_none(), right.line, right.column))
+            (of_file(left), left.line.is_none(), left.line, left.column).cmp(&(
+                of_file(right),
+                right.line.is_none(),
+                right.line,
+                right.column,
+            ))
         });
         let more = self.problems.len().saturating_sub(MOST_PROBLEMS);
         if more > 0 {

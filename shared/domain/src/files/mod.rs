@@ -17,7 +17,9 @@ mod values;
 mod yaml;
 
 pub(crate) use reader::did_you_mean;
-pub use values::{ChannelName, Command, DnsLabel, HealthPath, ImageName, MailAddress, OrNone, Percent, Version};
+pub use values::{
+    ChannelName, Command, DnsLabel, HealthPath, ImageName, MailAddress, OrNone, Percent, Version,
+};
 pub use yaml::Place;
 
 /// The largest file read, in bytes.
@@ -110,10 +112,8 @@ fn text_of<'a>(source: &'a [u8], problems: &mut Problems) -> Option<&'a str> {
             let good = String::from_utf8_lossy(good);
             let number = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
             let line = good.rsplit('\n').next().unwrap_or_default();
-            let place = Place {
-                line: number(good.matches('\n').count()),
-                column: number(line.chars().count()),
-            };
+            let place =
+                Place { line: number(good.matches('\n').count()), column: number(line.chars().count()) };
             problems.at(place, "this byte is not UTF-8; save the file in that encoding");
         })
         .ok()
@@ -189,10 +189,9 @@ impl Places {
         let mut place = None;
         for step in way {
             let next = match (step, &node.value) {
-                (Step::Key(key), yaml::Value::Map(entries)) => entries
-                    .iter()
-                    .find(|entry| entry.key == **key)
-                    .map(|entry| (entry.place, &*entry.value)),
+                (Step::Key(key), yaml::Value::Map(entries)) => {
+                    entries.iter().find(|entry| entry.key == **key).map(|entry| (entry.place, &*entry.value))
+                }
                 (Step::Item(text), yaml::Value::List(items)) => items
                     .iter()
                     .find(|item| matches!(&item.value, yaml::Value::Scalar(word) if word.text == **text))

@@ -156,6 +156,13 @@ record! {
     }
 }
 
+/// Whether a text looks like an operator's file: one of its own keys begins a line.
+pub fn is_likely(source: &[u8]) -> bool {
+    source
+        .split(|byte| *byte == b'\n')
+        .any(|line| [b"repositories:".as_slice(), b"environments:"].iter().any(|key| line.starts_with(key)))
+}
+
 /// The form of the file.
 pub(super) fn shape() -> Shape {
     OperatorText::shape()
@@ -204,7 +211,10 @@ fn refuse_unknown(repositories: &[RepositoryText], known: &[&str], problems: &mu
             let known = if known.is_empty() { "none".to_owned() } else { listed(known.iter().copied()) };
             problems.at(
                 name.place,
-                format!("environment `{}` is not defined;{near} defined under `environments`: {known}", name.value),
+                format!(
+                    "environment `{}` is not defined;{near} defined under `environments`: {known}",
+                    name.value
+                ),
             );
         }
     }
@@ -281,16 +291,18 @@ notifications: {mail_sender: slipway@vivesphere.example}
         .into_iter()
         .map(|(there, instead)| {
             assert!(FULL.contains(there), "{there}");
-            parse(&FULL.replacen(there, instead, 1))
-                .map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
+            parse(&FULL.replacen(there, instead, 1)).map_or_else(
+                |errors| errors.to_string().replace("; line", "\nline"),
+                |_| "accepted".to_owned(),
+            )
         })
         .collect();
         insta::assert_snapshot!(told.join("\n"), @"
-        line 3, column 82: environment `staging` is not defined under `environments`: known are `canary`, `development`
-        line 4, column 12: repository `vive-sphere/bot-manager` is named twice
-        line 3, column 37: unknown field `instalation`, expected one of `name`, `installation`, `environments`
-        line 3, column 51: expected a whole number in range
-        line 6, column 47: a cluster is reached by `kubeconfig: true`
+        line 3, column 82: environment `staging` is not defined; defined under `environments`: `development`, `canary`
+        line 4, column 12: repository `vive-sphere/bot-manager` is named twice; keep one of them
+        line 3, column 37: unknown field `instalation`; did you mean `installation`? allowed: `name`, `installation`, `environments`
+        line 3, column 51: expected an installation, a whole number from 1, found the text `one`
+        line 6, column 60: expected `true`, which is the only way, found `false`
         line 6, column 78: `Development_1` is not a valid Kubernetes name: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends
         line 6, column 28: `feature/*` is not a valid branch name: what `git check-ref-format --branch` accepts, at most 255 bytes
         line 8, column 30: `slipway` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use super::reader::record;
+use super::reader::{Readable, record};
+use super::shape::Shape;
 use super::{
     ChannelName, Command, DnsLabel, FileErrors, HealthPath, ImageName, MailAddress, OrNone, Percent, Reading,
     Version,
@@ -115,6 +116,11 @@ record! {
 /// Everything in the text that is not YAML, not known or not allowed, with its places.
 pub fn parse(source: impl AsRef<[u8]>) -> Result<PipelineFile, FileErrors> {
     read(source.as_ref()).strict()
+}
+
+/// The form of the file.
+pub(super) fn shape() -> Shape {
+    PipelineFile::shape()
 }
 
 /// Reads the file as far as it can be read.

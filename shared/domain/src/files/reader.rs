@@ -72,6 +72,8 @@ pub(super) use record;
 pub(super) struct Fields<'a> {
     place: Place,
     values: HashMap<&'a str, (&'a Node, Place)>,
+    /// Known names that are there, but misspelt.
+    meant: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
@@ -82,7 +84,9 @@ impl<'a> Fields<'a> {
             problems.at(node.place, format!("{message}; allowed keys: {allowed}"));
             return None;
         };
+        let mut meant = Vec::new();
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            meant.extend(nearest(&entry.key, known.iter().copied()).map(ToOwned::to_owned));
             let near = did_you_mean(&entry.key, known.iter().copied());
             problems.at(
                 entry.place,
@@ -93,9 +97,8 @@ impl<'a> Fields<'a> {
                 ),
             );
         }
-        let values =
-            entries.iter().map(|entry| (entry.key.as_str(), (&*entry.value, entry.place))).collect();
-        Some(Self { place: node.place, values })
+        let values = entries.iter().map(|entry| (entry.key.as_str(), (&*entry.value, entry.place))).collect();
+        Some(Self { place: node.place, values, meant })
     }
 
     /// A field's value. A key without a value counts as left out.
@@ -110,6 +113,8 @@ impl<'a> Fields<'a> {
                 // What is optional need not stop the reading of its neighbours.
                 None => T::absent(),
             },
+            // Told already, as an unknown field.
+            None if self.meant.iter().any(|meant| meant == name) => T::absent(),
             None => T::absent().or_else(|| {
                 let form = T::shape().in_words();
                 problems.at(self.place, format!("the field `{name}` is missing: it must be {form}"));

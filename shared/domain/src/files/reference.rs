@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::reader::Readable;
 use super::schema::one_line;
 use super::shape::{Field, Shape};
 use super::{operator, pipeline};
 
 /// The tables of the pipeline file, in Markdown.
 pub fn pipeline_file() -> String {
-    document(&pipeline::PipelineFile::shape())
+    document(&pipeline::shape())
 }
 
 /// The tables of the operator's file, in Markdown.
@@ -99,7 +98,9 @@ fn allowed(shape: &Shape) -> String {
     match shape {
         Shape::Record { .. } => "the fields below".to_owned(),
         Shape::Map { names, values } => match &**values {
-            Shape::Text(_) | Shape::Number { .. } => format!("names: {}; values: {}", names.allowed, allowed(values)),
+            Shape::Text(_) | Shape::Number { .. } => {
+                format!("names: {}; values: {}", names.allowed, allowed(values))
+            }
             _ => format!("names: {}", names.allowed),
         },
         Shape::List(items) => match &**items {

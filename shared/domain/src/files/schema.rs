@@ -4,13 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reader::Readable;
 use super::shape::{Shape, TextShape};
 use super::{operator, pipeline};
 
 /// The schema of the pipeline file.
 pub fn pipeline_file() -> Value {
-    document("Slipway's pipeline file", &pipeline::PipelineFile::shape())
+    document("Slipway's pipeline file", &pipeline::shape())
 }
 
 /// The schema of the operator's file.
@@ -32,8 +31,8 @@ fn of(shape: &Shape) -> Map<String, Value> {
                 .iter()
                 .map(|field| {
                     let mut schema = of(&field.shape);
-                    let left_out =
-                        if field.left_out.is_empty() { "" } else { "\n\nLeft out: " }.to_owned() + field.left_out;
+                    let left_out = if field.left_out.is_empty() { "" } else { "\n\nLeft out: " }.to_owned()
+                        + field.left_out;
                     schema.insert("description".into(), json!(one_line(field.about) + &left_out));
                     (field.name.to_owned(), Value::Object(schema))
                 })
@@ -65,7 +64,7 @@ fn of(shape: &Shape) -> Map<String, Value> {
         Shape::One => json!({"type": "integer", "const": 1}),
         Shape::True => json!({"type": "boolean", "const": true}),
         Shape::OrNone(value) => json!({"anyOf": [of(value), {"const": "none"}]}),
-        Shape::Optional(value) => json!({"anyOf": [of(value), {"type": "null"}]}),
+        Shape::Optional(value) => Value::Object(or_nothing(of(value))),
     };
     match schema {
         Value::Object(schema) => schema,
@@ -73,10 +72,21 @@ fn of(shape: &Shape) -> Map<String, Value> {
     }
 }
 
+/// A key without a value counts as left out.
+fn or_nothing(mut schema: Map<String, Value>) -> Map<String, Value> {
+    if let Some(kind) = schema.get_mut("type") {
+        *kind = json!([kind, "null"]);
+    } else if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.push(json!({"type": "null"}));
+    }
+    schema
+}
+
 fn text(form: &TextShape) -> Value {
     let mut schema = json!({"type": "string", "pattern": form.pattern, "description": form.allowed});
     if let Some(unless) = form.unless {
-        schema["not"] = json!({"pattern": unless});
+        // A pattern says nothing of what is no text, and `not` would refuse it.
+        schema["not"] = json!({"type": "string", "pattern": unless});
     }
     if let Some((fewest, most)) = form.length {
         schema["minLength"] = json!(fewest);

@@ -15,7 +15,13 @@ macro_rules! readable_text {
     ($name:ident, $kind:literal, $allowed:literal, $pattern:literal, $unless:expr, $length:expr) => {
         impl NamedText for $name {
             fn text_shape() -> TextShape {
-                TextShape { kind: $kind, allowed: $allowed, pattern: $pattern, unless: $unless, length: $length }
+                TextShape {
+                    kind: $kind,
+                    allowed: $allowed,
+                    pattern: $pattern,
+                    unless: $unless,
+                    length: $length,
+                }
             }
         }
 
@@ -147,26 +153,44 @@ checked_text!(
 
 // The names that more than the files use are checked in `ids`; here is their form.
 readable_text!(
-    RepositoryPath, "path",
+    RepositoryPath,
+    "path",
     "a relative path of at most 255 characters without `..`, `\\` or control characters",
-    r"^[^/\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]*$", Some(r"(^|/)\.\.(/|$)"), Some((1, 255))
+    r"^[^/\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]*$",
+    Some(r"(^|/)\.\.(/|$)"),
+    Some((1, 255))
 );
 readable_text!(
-    ServiceName, "service name", "1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit",
-    r"^[a-z0-9][a-z0-9_-]{0,62}$", None, None
+    ServiceName,
+    "service name",
+    "1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit",
+    r"^[a-z0-9][a-z0-9_-]{0,62}$",
+    None,
+    None
 );
 readable_text!(
-    EnvironmentName, "environment name", "1 to 32 of a-z, 0-9 and `-`, beginning with a letter",
-    r"^[a-z][a-z0-9-]{0,31}$", None, None
+    EnvironmentName,
+    "environment name",
+    "1 to 32 of a-z, 0-9 and `-`, beginning with a letter",
+    r"^[a-z][a-z0-9-]{0,31}$",
+    None,
+    None
 );
 readable_text!(
-    RepositoryName, "repository", "`owner/name` as GitHub spells it",
-    r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$", Some(r"/\.{1,2}$"), None
+    RepositoryName,
+    "repository",
+    "`owner/name` as GitHub spells it",
+    r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$",
+    Some(r"/\.{1,2}$"),
+    None
 );
 readable_text!(
-    BranchName, "branch name", "what `git check-ref-format --branch` accepts, at most 255 bytes",
+    BranchName,
+    "branch name",
+    "what `git check-ref-format --branch` accepts, at most 255 bytes",
     r"^[^\x00-\x20\x7f-\x9f~^:?*\[\\]+$",
-    Some(r"^@$|^-|^/|/$|//|(^|/)\.|\.\.|\.$|@\{|\.lock(/|$)"), Some((1, 255))
+    Some(r"^@$|^-|^/|/$|//|(^|/)\.|\.\.|\.$|@\{|\.lock(/|$)"),
+    Some((1, 255))
 );
 
 /// The only version of both files.
@@ -241,7 +265,7 @@ impl<T: Readable> Readable for OrNone<T> {
         let before = problems.count();
         let value = T::read(node, problems);
         if value.is_none() {
-            problems.hint(node.place, before, "; or the word `none`");
+            problems.hint(node.place, before, "; `none` is allowed too");
         }
         value.map(Self::Value)
     }

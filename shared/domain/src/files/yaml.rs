@@ -69,6 +69,11 @@ impl Node {
         }
     }
 
+    /// What stands for a value that was refused.
+    fn nothing(place: Place) -> Self {
+        Self { place, value: Value::Scalar(Scalar { text: String::new(), plain: true }) }
+    }
+
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.is_null())
     }
@@ -116,6 +121,9 @@ fn broken(error: &ScanError) -> String {
         ErrorKind::DirectiveDisallowed => "YAML directives (`%…`) are not allowed".to_owned(),
         ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => {
             "a tab stands where YAML wants spaces".to_owned()
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            format!("this is not YAML: the character `{}` cannot stand here", character.escape_default())
         }
         kind => format!("this is not YAML: {}", text::first_line(&kind.to_string(), 200)),
     }
@@ -183,7 +191,9 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.end(problems),
             Event::Alias(anchor) => {
                 let Some((node, weight)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(FileError::at(place, "this alias repeats the very value that it is part of"));
+                    problems.at(place, "this alias repeats the very value that it is part of");
+                    self.put(Node::nothing(place), 0, VALUE_WEIGHT, problems);
+                    return Ok(());
                 };
                 self.repeated += weight;
                 if self.repeated > MOST_REPEATED {
@@ -198,7 +208,8 @@ impl Builder {
             }
             Event::UnresolvedAlias(name) => {
                 let name = text::first_line(&name, 80);
-                return Err(FileError::at(place, format!("`*{name}` repeats nothing: no `&{name}` stands before it")));
+                problems.at(place, format!("`*{name}` repeats nothing: no `&{name}` stands before it"));
+                self.put(Node::nothing(place), 0, VALUE_WEIGHT, problems);
             }
             _ => {}
         }
@@ -253,15 +264,20 @@ fn key_of(node: &Node, seen: &mut HashSet<String>, problems: &mut Problems) -> K
     };
     match &node.value {
         Value::Scalar(scalar) if scalar.plain && scalar.text == "<<" => refuse(
-            "merge keys (`<<`) are not understood; repeat a whole value with `*name`, or write it out".to_owned(),
+            "merge keys (`<<`) are not understood; repeat a whole value with `*name`, or write it out"
+                .to_owned(),
             problems,
         ),
-        Value::Scalar(scalar) if seen.insert(scalar.text.clone()) => Key::Text(scalar.text.clone(), node.place),
+        Value::Scalar(scalar) if seen.insert(scalar.text.clone()) => {
+            Key::Text(scalar.text.clone(), node.place)
+        }
         Value::Scalar(scalar) => {
             let key = text::first_line(&scalar.text, 80);
             refuse(format!("`{key}` is there twice in the same mapping; keep one of them"), problems)
         }
-        Value::List(_) | Value::Map(_) => refuse("a key must be a word, not a list or mapping".to_owned(), problems),
+        Value::List(_) | Value::Map(_) => {
+            refuse("a key must be a word, not a list or mapping".to_owned(), problems)
+        }
     }
 }
 

@@ -152,8 +152,9 @@ impl Planner<'_> {
             None => match name.dns_label().parse::<DnsLabel>() {
                 Ok(service) => service,
                 Err(invalid) => {
-                    let message =
-                        format!("service `{name}`: {invalid}; name another with `services.{name}.health.service`");
+                    let message = format!(
+                        "service `{name}`: {invalid}; name another with `services.{name}.health.service`"
+                    );
                     self.of_service(name, &[Step::Key("health")], message);
                     return None;
                 }

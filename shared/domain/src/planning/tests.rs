@@ -186,17 +186,17 @@ services:
 checks: {flake8: [src/]}
 ";
     insta::assert_snapshot!(told(Some(file), &tree(&[], &[])), @"
-    problem: service `authentication`: `Dockerfile` is not in the commit; add it, or name another with `services.authentication.dockerfile` in `infrastructure/ci_cd/pipeline.yaml`
-    problem: service `authentication`: `kubernetes/a.yaml` is not in the commit; add it, or name another with `services.authentication.manifests` in `infrastructure/ci_cd/pipeline.yaml`
-    problem: service `authentication`: `kubernetes/b.yaml` is not in the commit; add it, or name another with `services.authentication.manifests` in `infrastructure/ci_cd/pipeline.yaml`
-    problem: service `missing`: `backend/missing` is not in the commit; add it, or name another with `services.missing.path` in `infrastructure/ci_cd/pipeline.yaml`
-    problem: service `odd-`: `vive-sphere/odd-` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag; name another with `services.odd-.image`
-    problem: service `odd-`: `odd-` is not a valid Kubernetes name: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends; name another with `services.odd-.health.service`
-    problem: service `redis` has `image: none` and `test`: a component is neither built nor tested; take one of them out
-    problem: service `redis` has an empty list of `manifests`: name at least one
-    problem: services `api-gateway` and `api_gateway` both have the image `vive-sphere/authentication`; give one of them another `image`
-    problem: services `api-gateway` and `api_gateway` are the same name to Kubernetes; rename one of them
-    problem: `src/` is not in the commit; take it from `checks.flake8` or add it
+    pipeline.yaml:4:32 service `authentication`: `Dockerfile` is not in the commit; add it, or name another with `services.authentication.dockerfile` in `infrastructure/ci_cd/pipeline.yaml`
+    pipeline.yaml:4:56 service `authentication`: `kubernetes/a.yaml` is not in the commit; add it, or name another with `services.authentication.manifests` in `infrastructure/ci_cd/pipeline.yaml`
+    pipeline.yaml:4:75 service `authentication`: `kubernetes/b.yaml` is not in the commit; add it, or name another with `services.authentication.manifests` in `infrastructure/ci_cd/pipeline.yaml`
+    pipeline.yaml:5:3 services `api-gateway` and `api_gateway` are the same name to Kubernetes; rename one of them
+    pipeline.yaml:5:24 services `api-gateway` and `api_gateway` both have the image `vive-sphere/authentication`; give one of them another `image`
+    pipeline.yaml:7:3 service `missing`: `backend/missing` is not in the commit; add it, or name another with `services.missing.path` in `infrastructure/ci_cd/pipeline.yaml`
+    pipeline.yaml:8:24 service `redis` has `image: none` and `test`: a component is neither built nor tested; take one of them out
+    pipeline.yaml:8:46 service `redis` has an empty list of `manifests`: name at least one
+    pipeline.yaml:9:3 service `odd-`: `vive-sphere/odd-` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag; name another with `services.odd-.image`
+    pipeline.yaml:9:3 service `odd-`: `odd-` is not a valid Kubernetes name: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends; name another with `services.odd-.health.service`
+    pipeline.yaml:10:19 `src/` is not in the commit; take it from `checks.flake8` or add it
     ");
 }
 
@@ -208,11 +208,11 @@ fn what_the_convention_cannot_name_is_a_problem() {
         "infrastructure/kubernetes/Odd-deployment.yaml",
     ];
     insta::assert_snapshot!(told(None, &tree(&[], &odd)), @"
-    problem: the folder of `backend/Billing/Dockerfile` cannot name a service: `Billing` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit; rename it or name the services in `infrastructure/ci_cd/pipeline.yaml`
-    problem: service `chat`: `infrastructure/kubernetes/chat-deployment.yaml` is not in the commit; add it, or name another with `services.chat.manifests` in `infrastructure/ci_cd/pipeline.yaml`
-    problem: a manifest in `infrastructure/kubernetes` cannot name a component: `Odd` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit; rename it or name the services in `infrastructure/ci_cd/pipeline.yaml`
+    backend/Billing/Dockerfile the folder of `backend/Billing/Dockerfile` cannot name a service: `Billing` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit; rename it or name the services in `infrastructure/ci_cd/pipeline.yaml`
+    backend/chat/Dockerfile service `chat`: `infrastructure/kubernetes/chat-deployment.yaml` is not in the commit; add it, or name another with `services.chat.manifests` in `infrastructure/ci_cd/pipeline.yaml`
+    infrastructure/kubernetes/Odd-deployment.yaml a manifest in `infrastructure/kubernetes` cannot name a component: `Odd` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit; rename it or name the services in `infrastructure/ci_cd/pipeline.yaml`
     ");
-    insta::assert_snapshot!(told(None, &Tree::default()), @"problem: there is nothing to run: no `backend/<service>/Dockerfile`, no `integration_tests/`; name the services in `infrastructure/ci_cd/pipeline.yaml`");
+    insta::assert_snapshot!(told(None, &Tree::default()), @"pipeline.yaml there is nothing to run: no `backend/<service>/Dockerfile`, no `integration_tests/`; name the services in `infrastructure/ci_cd/pipeline.yaml`");
 }
 
 #[test]

@@ -85,36 +85,37 @@ fn errors_read_well() {
     .collect();
     told.extend([error(""), error("[]"), error(&bomb), error(&" ".repeat(300_000))]);
     insta::assert_snapshot!(told.join("\n"), @r#"
-    line 2, column 1: unknown field `servces`, expected one of `version`, `services`, `integration`, `checks`, `notifications`
-    line 5, column 74: 180 is not a percentage: 0 to 100, without `%`
-    line 5, column 64: expected a whole number in range, found string "lots"
-    line 5, column 64: unknown field `cov`, expected one of `command`, `coverage`
-    line 6, column 5: expected a value or the word `none`, found boolean `false`
-    line 6, column 12: `Vive:1` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag
+    line 2, column 1: unknown field `servces`; did you mean `services`? allowed: `version`, `services`, `integration`, `checks`, `notifications`
+    line 5, column 74: expected a percentage without `%`, 0 to 100, found the number `180`; `none` is allowed too
+    line 5, column 74: expected a percentage without `%`, 0 to 100, found the text `lots`; `none` is allowed too
+    line 5, column 64: unknown field `cov`; allowed: `command`, `coverage`
+    line 6, column 12: expected text, found `false`; put it in quotes; `none` is allowed too
+    line 6, column 12: `Vive:1` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag; `none` is allowed too
     line 9, column 20: `api/v1/auth/health` is not a valid health path: begins with `/`, at most 255 of letters, digits and `-._~/%?=&`, no `..`
-    line 9, column 63: expected a port, 1 to 65535, found integer `0`
-    line 9, column 69: expected a whole number in range
-    line 9, column 5: expected a mapping (`key: value`), found string "/health"
+    line 9, column 69: expected a port, 1 to 65535, found the number `0`
+    line 9, column 69: expected a port, 1 to 65535, found the number `80000`
+    line 9, column 13: expected a mapping (`key: value`), found the text `/health`; allowed keys: `path`, `service`, `port`; `none` is allowed too
     line 1, column 10: version 2 is not known; this Slipway reads `version: 1`
-    the file must say `version: 1`
+    line 1, column 1: the field `version` is missing: it must be `1`
     line 10, column 3: `Bot` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
-    line 10, column 3: `authentication` is there twice
+    line 10, column 3: `authentication` is there twice in the same mapping; keep one of them
     line 4, column 11: `../x` is not a valid path: a relative path of at most 255 characters without `..`, `\` or control characters
-    line 4, column 11: expected text
+    line 4, column 11: expected text, found a list
     line 13, column 24: `` is not a valid command: one line of 1 to 4096 characters without control characters
     line 13, column 24: `ab` is not a valid command: one line of 1 to 4096 characters without control characters
-    line 13, column 14: missing field `command`
+    line 13, column 14: the field `command` is missing: it must be text (command: one line of 1 to 4096 characters without control characters)
     line 15, column 24: `vivesphere` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
     line 15, column 55: `team` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
-    line 15, column 54: expected a list (`[…]` or lines with `-`)
-    line 14, column 9: alias references unknown anchor
-    line 14, column 2: while parsing a block mapping, did not find expected key
-    line 3, column 3: unsupported tag `!ruby/object`
-    line 3, column 1: the file must be one document, without a second `---`
+    line 15, column 54: expected a list (`[…]` or lines with `-`), found the text `team@vivesphere.example`
+    line 14, column 9: `*a` repeats nothing: no `&a` stands before it
+    line 14, column 12: this is not YAML: while parsing a block mapping, did not find expected key
+    line 14, column 2: this is not YAML: while parsing a block mapping, did not find expected key
+    line 2, column 11: the tag `!ruby/object` is not allowed; quotes make text of a value, and no tag is needed
+    line 2, column 1: the file must be one document, without a second `---`
     the file is empty; it begins with `version: 1`
-    line 1, column 1: expected a mapping (`key: value`)
-    line 2, column 11: expected a mapping (`key: value`)
-    the file has 300000 bytes, 262144 are allowed
+    line 1, column 1: expected a mapping (`key: value`), found a list; allowed keys: `version`, `services`, `integration`, `checks`, `notifications`
+    line 2, column 35: lists and mappings lie in each other deeper than 24 levels
+    the file has more than the 262144 bytes that are allowed
     "#);
 }
 
