@@ -149,7 +149,7 @@ pub(crate) fn show(record: &Record) {
 }
 
 /// A name becomes part of labels, queues and paths.
-fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let fits = text.len() <= 20
         && text.starts_with(|letter: char| letter.is_ascii_lowercase())
         && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');

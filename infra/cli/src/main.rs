@@ -1,12 +1,13 @@
 //! The slipway command.
 
 mod demo;
+mod dlq;
 mod engine;
 mod local_cloud;
 mod output;
-
 mod sam;
 mod stack;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +25,9 @@ enum Command {
     /// The whole pipeline on one machine.
     #[command(subcommand)]
     Local(local_cloud::Command),
+    /// Messages that were set aside because they cannot be read, or came back too often.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
 }
 
 #[tokio::main]
@@ -34,6 +38,7 @@ async fn main() -> ExitCode {
         .init();
     let result = match Arguments::parse().command {
         Command::Local(command) => local_cloud::run(command).await,
+        Command::Dlq(command) => dlq::run(command).await,
     };
     match result {
         Ok(code) => code,
