@@ -7,6 +7,7 @@ mod local_cloud;
 mod output;
 mod sam;
 mod stack;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ enum Command {
     /// Messages that were set aside because they cannot be read, or came back too often.
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Judge a repository's pipeline file, or an operator's file, and show what would run.
+    Validate(validate::Validate),
 }
 
 #[tokio::main]
@@ -39,6 +42,7 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Local(command) => local_cloud::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,
+        Command::Validate(arguments) => validate::run(&arguments),
     };
     match result {
         Ok(code) => code,

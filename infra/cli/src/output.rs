@@ -1,7 +1,7 @@
 //! What people see: colours only on a terminal, progress and errors on standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to people")]
+#![expect(clippy::print_stdout, reason = "a command speaks to people")]
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 const BOLD: &str = "1";
 const FAINT: &str = "2";
@@ -11,7 +11,8 @@ const BLUE: &str = "34";
 
 /// One line of progress.
 pub(crate) fn progress(line: &str) {
-    eprintln!("{} {line}", styled(FAINT, "·", stderr().is_terminal()));
+    // The terminal may be closed, or whoever read it gone: that must not keep a cloud from ending.
+    let _ = writeln!(stderr(), "{} {line}", styled(FAINT, "·", stderr().is_terminal()));
 }
 
 /// A line of the answer.
@@ -52,6 +53,22 @@ pub(crate) fn task(time: &str, name: &str, word: &str, summary: &str) {
     println!("  {time}  {name:<36} {}{summary}", styled(colour(word), word, stdout().is_terminal()));
 }
 
+/// Something wrong at a place in a file.
+pub(crate) fn problem(place: &str, message: &str) {
+    println!("{}: {message}", styled(BOLD, place, stdout().is_terminal()));
+}
+
+/// The line of the file that a problem is about, with marks below the word.
+pub(crate) fn excerpt(number: u32, text: &str, before: usize, width: usize) {
+    let marks = styled(RED, &"^".repeat(width), stdout().is_terminal());
+    println!("{number:>6} | {text}\n       | {}{marks}", " ".repeat(before));
+}
+
+/// A bad end.
+pub(crate) fn bad(text: &str) {
+    println!("\n{}", styled(RED, text, stdout().is_terminal()));
+}
+
 /// A good end.
 pub(crate) fn good(text: &str) {
     println!("\n{}", styled(GREEN, text, stdout().is_terminal()));
@@ -67,7 +84,7 @@ fn colour(word: &str) -> &'static str {
 
 /// What went wrong, with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("{} {error:#}", styled(RED, "error:", stderr().is_terminal()));
+    let _ = writeln!(stderr(), "{} {error:#}", styled(RED, "error:", stderr().is_terminal()));
 }
 
 fn styled(style: &str, text: &str, terminal: bool) -> String {
