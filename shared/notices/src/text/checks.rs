@@ -25,7 +25,7 @@ pub fn checks(run: &Run, tasks: &[Task]) -> Vec<Check> {
 }
 
 fn roll_up(run: &Run, tasks: &[Task]) -> Check {
-    let stuck = tasks.iter().any(|task| Mark::of(run, task) == Mark::Stuck);
+    let stuck = run.stuck.is_some() || tasks.iter().any(|task| Mark::of(run, task) == Mark::Stuck);
     let state = match &run.state {
         _ if stuck => CheckState::ActionRequired,
         RunState::Planning | RunState::Active => CheckState::InProgress,
@@ -178,8 +178,10 @@ fn commit_line(run: &Run) -> String {
 }
 
 fn problem_line(problem: &Problem) -> String {
-    let line = problem.line.map(|line| format!(", line {line}")).unwrap_or_default();
-    format!("\n- {}{line}: {}\n", code(&problem.path), sentence(&problem.message))
+    let number = |name: &str, number: Option<u32>| number.map(|number| format!(", {name} {number}"));
+    let line = number("line", problem.line).unwrap_or_default();
+    let column = number("column", problem.column).unwrap_or_default();
+    format!("\n- {}{line}{column}: {}\n", code(&problem.path), sentence(&problem.message))
 }
 
 fn problem_annotation(problem: &Problem) -> Annotation {

@@ -44,8 +44,10 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
     if let RunOutcome::Invalid(problems) = outcome {
         body.push('\n');
         body.extend(problems.iter().map(|problem| {
-            let line = problem.line.map(|line| format!(", line {line}")).unwrap_or_default();
-            format!("- {}{line}: {}\n", plain(&problem.path, 255), plain(&problem.message, 2000))
+            let number = |name: &str, number: Option<u32>| number.map(|number| format!(", {name} {number}"));
+            let line = number("line", problem.line).unwrap_or_default();
+            let column = number("column", problem.column).unwrap_or_default();
+            format!("- {}{line}{column}: {}\n", plain(&problem.path, 255), plain(&problem.message, 2000))
         }));
     }
     let table = Board::new(run, tasks).letters(MOST_ROWS);

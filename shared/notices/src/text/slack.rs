@@ -59,7 +59,8 @@ fn troubles(run: &Run, tasks: &[Task]) -> String {
         RunState::Finished(RunOutcome::Invalid(problems)) => problems
             .iter()
             .map(|problem| {
-                let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+                let number = |number: Option<u32>| number.map(|number| format!(":{number}")).unwrap_or_default();
+                let line = number(problem.line) + &number(problem.column);
                 format!(
                     "• {} {}\n",
                     slack_code(&format!("{}{line}", problem.path)),
@@ -85,7 +86,7 @@ fn troubles(run: &Run, tasks: &[Task]) -> String {
 }
 
 fn sign(run: &Run, tasks: &[Task]) -> &'static str {
-    if tasks.iter().any(|task| Mark::of(run, task) == Mark::Stuck) {
+    if run.stuck.is_some() || tasks.iter().any(|task| Mark::of(run, task) == Mark::Stuck) {
         return ":octagonal_sign:";
     }
     match &run.state {

@@ -70,6 +70,7 @@ pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
     let of_tasks = |number: usize| format!("{number} of {}", plural(tasks.len(), "task"));
     let took = run.finished.map(|end| duration(end.since(run.created))).unwrap_or_default();
     match &run.state {
+        _ if run.stuck.is_some() => "planning is stuck: a person must act".to_owned(),
         _ if count(Mark::Stuck) > 0 => format!("{} stuck: a person must act", of_tasks(count(Mark::Stuck))),
         RunState::Planning => "planning".to_owned(),
         RunState::Active => format!("running: {} done", of_tasks(count(Mark::Passed) + count(Mark::Failed))),
@@ -95,6 +96,11 @@ pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
 
 /// What a reader can do next; none where nothing is to be done.
 pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
+    if let Some(reason) = &run.stuck {
+        return Some(format!(
+            "Planning failed too often: {reason}. Once the cause is removed, redrive its dead letter (`slipway dlq redrive`) or push again."
+        ));
+    }
     let stuck = tasks.iter().find(|task| Mark::of(run, task) == Mark::Stuck);
     if let Some(task) = stuck {
         return Some(format!(

@@ -27,7 +27,7 @@ fn files_that_forbid_a_plan() {
 
     **Correct the lines named and push again. Nothing was tested or delivered.**
 
-    - `infrastructure/ci_cd/pipeline.yaml`, line 7: unknown field `covrage`; did you mean `coverage`?
+    - `infrastructure/ci_cd/pipeline.yaml`, line 7, column 3: unknown field `covrage`; did you mean `coverage`?
 
     - `backend/a|b`: no &lt;Dockerfile&gt;
     --
@@ -40,7 +40,7 @@ fn files_that_forbid_a_plan() {
     assert_snapshot!(text::slack(&run, &[]).head, @r#"
     :x: *vive-sphere/bot-manager* `0123456` on `develop` by `octocat`: `Let users log in`
     not planned: 2 problems in the commit's files
-    • `infrastructure/ci_cd/pipeline.yaml:7` unknown field `covrage`; did you mean `coverage`?
+    • `infrastructure/ci_cd/pipeline.yaml:7:3` unknown field `covrage`; did you mean `coverage`?
     • `backend/a|b` no &lt;Dockerfile&gt;
     Correct the lines named and push again. Nothing was tested or delivered.
     "#);
@@ -51,7 +51,7 @@ fn files_that_forbid_a_plan() {
     Result: not planned: 2 problems in the commit's files.
     Correct the lines named and push again. Nothing was tested or delivered.
 
-    - infrastructure/ci_cd/pipeline.yaml, line 7: unknown field `covrage`; did you mean `coverage`?
+    - infrastructure/ci_cd/pipeline.yaml, line 7, column 3: unknown field `covrage`; did you mean `coverage`?
     - backend/a|b: no <Dockerfile>
     "#);
 }
