@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use local::{Cloud, Options, Record};
+use local::{Cloud, Options, Phase, Record, Standing};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo::{self, Demo};
 use crate::engine::{self, WithEngine};
 use crate::output;
-
 use crate::sam::{self, Loopback, Sam};
-/// The exit code of `status` where no cloud runs.
+
+/// The exit code of `status` where no cloud is up.
 const NOT_RUNNING: u8 = 3;
 
 #[derive(Subcommand)]
@@ -27,12 +28,12 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Run a command with one Docker engine for all that it starts.
     Engine(WithEngine),
-}
     /// Prepare the SAM CLI for a cloud that is up; prints what a shell is to evaluate.
     Sam(Sam),
     /// Run a command in a container of `sam local` as if it ran beside the cloud.
     #[command(hide = true)]
     Loopback(Loopback),
+}
 
 #[derive(Args)]
 pub(crate) struct Which {
@@ -61,12 +62,12 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(arguments) => up(arguments).await,
         Command::Down(which) => down(&which).await,
-        Command::Status(which) => status(&which),
+        Command::Status(which) => Ok(status(&which).await),
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Engine(arguments) => engine::run(arguments).await,
-    }
         Command::Sam(arguments) => sam::run(arguments).await,
         Command::Loopback(arguments) => sam::loopback(arguments).await,
+    }
 }
 
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
@@ -84,21 +85,35 @@ async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     // Listened to from the start: a Ctrl-C while the cloud comes up must clean up too.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A terminal that is closed.
+    let mut hangup = signal(SignalKind::hangup())?;
     let state_dir = options.state_dir.clone();
     let cloud = tokio::select! {
         cloud = Cloud::up(options, &output::progress) => cloud?,
         _ = interrupt.recv() => return give_up(&state_dir).await,
         _ = terminate.recv() => return give_up(&state_dir).await,
+        _ = hangup.recv() => return give_up(&state_dir).await,
     };
     show(cloud.record());
     output::progress("Ctrl-C ends it");
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let broken = tokio::select! {
+        broken = cloud.broken() => Some(broken),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        _ = hangup.recv() => None,
+    };
+    let name = cloud.record().name.clone();
+    if let Some(reason) = &broken {
+        output::progress(reason);
     }
     output::progress("ending the cloud");
     cloud.down().await?;
-    Ok(ExitCode::SUCCESS)
+    match broken {
+        None => Ok(ExitCode::SUCCESS),
+        Some(_) => {
+            bail!("the cloud `{name}` is over; `slipway local up --name {name}` starts a new, empty one")
+        }
+    }
 }
 
 /// Clears away a cloud that was interrupted while it came up.
@@ -119,16 +134,29 @@ async fn down(which: &Which) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(which: &Which) -> anyhow::Result<ExitCode> {
+async fn status(which: &Which) -> ExitCode {
     let state_dir = Options::new(&local::workspace(), &which.name).state_dir;
-    let record = Record::read(&state_dir)?;
-    if let Some(record) = record.filter(Record::is_running) {
-        show(&record);
-        return Ok(ExitCode::SUCCESS);
-    }
     let name = &which.name;
-    output::line(&format!("no cloud `{name}` is up; `slipway local up --name {name}` starts one"));
-    Ok(ExitCode::from(NOT_RUNNING))
+    let (down, up) = (format!("slipway local down --name {name}"), format!("slipway local up --name {name}"));
+    match local::standing(&state_dir).await {
+        Standing::Held(record) if record.phase == Phase::Up => {
+            show(&record);
+            return ExitCode::SUCCESS;
+        }
+        Standing::Held(record) => {
+            let does = if record.phase == Phase::Starting { "is coming up" } else { "is ending" };
+            output::line(&format!("the cloud `{name}` {does} (process {})", record.process.id));
+        }
+        Standing::Busy => {
+            output::line(&format!("the cloud `{name}` is being started or cleared away; `{down}` ends it"));
+        }
+        Standing::Left(remains) => {
+            output::line(&format!("the cloud `{name}` was killed and left {remains}"));
+            output::line(&format!("`{down}` clears it away, and so does `{up}`"));
+        }
+        Standing::Nothing => output::line(&format!("no cloud `{name}` is up; `{up}` starts one")),
+    }
+    ExitCode::from(NOT_RUNNING)
 }
 
 pub(crate) fn show(record: &Record) {

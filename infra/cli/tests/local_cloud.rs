@@ -3,6 +3,7 @@
 //! The functions are shell scripts that speak the Lambda runtime's protocol, so that nothing has to be compiled
 //! for them and their answers can be changed.
 
+mod recovery;
 mod support;
 
 use support::{Folder, Held, status_code};

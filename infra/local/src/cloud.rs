@@ -4,26 +4,28 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use domain::files::operator::OperatorFile;
 use hyper::Method;
 use local_builds::Control;
 use local_engine::{Engine, Progress, images};
 use local_github::GitHub;
-use local_ministack::{CREDENTIAL, MiniStack, REGION, Settings};
+use local_ministack::{MiniStack, Settings};
 use serde_json::json;
 use tokio_util::sync::DropGuard;
 
 use crate::aws::Aws;
+use crate::claim::claim;
 use crate::leftovers::{self, engine_dir, engine_guard};
 use crate::light::{Requests, Told};
+use crate::lock::Lock;
 use crate::options::Options;
 use crate::processes::Process;
-use crate::record::{Credentials, Record};
+use crate::record::{Found, Phase, Record};
 use crate::settle::{self, AppKey, output};
 use crate::standins::Services;
 use crate::target_cluster::ClusterAccess;
-use crate::{functions, ports, stack};
+use crate::{functions, ports, stack, vitals};
 
 /// The engine's address in the record of a light cloud: nothing answers there.
 const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
@@ -42,6 +44,7 @@ pub struct Cloud {
     github: GitHub,
     builds: Control,
     services: Services,
+    lock: Option<Lock>,
     _shutdown: DropGuard,
 }
 
@@ -51,11 +54,15 @@ impl Cloud {
     /// # Errors
     /// One sentence that tells what to do; nothing keeps running.
     pub async fn up(options: Options, progress: Progress<'_>) -> anyhow::Result<Self> {
-        let mut record = claim(&options, progress).await?;
+        let (mut record, lock) = claim(&options, progress).await?;
         match Self::start(options.clone(), &mut record, progress).await {
-            Ok(cloud) => Ok(cloud),
+            Ok(mut cloud) => {
+                cloud.lock = Some(lock);
+                Ok(cloud)
+            }
             Err(error) => {
-                match leftovers::clear(&options.state_dir, &record, &local_engine::no_progress).await {
+                let found = Found::Whole(Box::new(record));
+                match leftovers::clear(&options.state_dir, &found, &local_engine::no_progress).await {
                     Ok(()) => Err(error),
                     Err(second) => {
                         Err(error.context(format!("and what had started does not end: {second:#}")))
@@ -70,11 +77,11 @@ impl Cloud {
     /// # Errors
     /// When something cannot be ended or removed.
     pub async fn abandon(state_dir: &Path, progress: Progress<'_>) -> anyhow::Result<()> {
-        match Record::read(state_dir)? {
-            Some(record) if record.process == Process::own()? => {
-                leftovers::clear(state_dir, &record, progress).await
-            }
-            _ => Ok(()),
+        let _lock = Lock::take(state_dir, leftovers::END_LIMIT).await?;
+        match Found::in_folder(state_dir) {
+            Found::Nothing => Ok(()),
+            Found::Whole(record) if record.process != Process::own()? => Ok(()),
+            found => leftovers::clear(state_dir, &found, progress).await,
         }
     }
 
@@ -82,7 +89,7 @@ impl Cloud {
         let operator = read_operator_file(&options)?;
         let mail_sender =
             operator.notifications.mail_sender.as_ref().map(ToString::to_string).unwrap_or_default();
-        let (listeners, ports) = ports::bind(options.base_port).await?;
+        let (listeners, ports) = ports::bind(options.base_port, &options.state_dir).await?;
         record.ports = ports;
         let (engine, base_image) = prepare_engine(&options, record, progress).await?;
 
@@ -106,6 +113,7 @@ impl Cloud {
             None => services.cluster(listeners.cluster, &options, &engine, base_image, &operator, record)?,
         };
         record.kubeconfig = Some(cluster.path.clone());
+        services.loopback(&options.state_dir, record);
 
         progress("deploying template.yaml through CloudFormation");
         let record = record.clone();
@@ -113,13 +121,13 @@ impl Cloud {
             options,
             record,
             engine,
-        services.loopback(&options.state_dir, record);
             base_image,
             mail_sender,
             ministack,
             github,
             builds,
             services,
+            lock: None,
             _shutdown: shutdown,
         };
         cloud.deploy().await?;
@@ -174,6 +182,7 @@ impl Cloud {
             self.github.set_webhook(url, &secret);
         }
         self.record.credentials.webhook_secret = secret;
+        self.record.phase = Phase::Up;
         self.record.write(&self.options.state_dir)
     }
 
@@ -190,6 +199,10 @@ impl Cloud {
     /// A client of the local AWS.
     pub fn aws(&self) -> Aws {
         Aws::at(self.ministack.endpoint())
+    }
+
+    pub(crate) fn builds(&self) -> &Control {
+        &self.builds
     }
 
     /// Who asked AWS, CodeBuild and GitHub for what, since the start or the last [`Cloud::reset_requests`].
@@ -217,11 +230,21 @@ impl Cloud {
         &self.engine
     }
 
-    /// Ends it: no process, container, network or port stays.
+    /// Waits until the cloud cannot go on, because the local AWS, its record or its engine is gone, and says so in
+    /// one sentence. State is lost with the local AWS, so that all there is to do is [`Cloud::down`].
+    pub async fn broken(&self) -> String {
+        let in_reach = self.options.light.is_none() && self.engine.is_on_this_machine();
+        let engine_socket = in_reach.then(|| self.engine.socket());
+        vitals::gone(&self.options.state_dir, &self.record, engine_socket).await
+    }
+
+    /// Ends it: no process, container, network or port stays, also where a part of it has been killed.
     ///
     /// # Errors
     /// When a container or the private engine cannot be removed.
     pub async fn down(self) -> anyhow::Result<()> {
+        // Held until the end: whoever starts the next one waits for it.
+        let _lock = self.lock;
         let Self { options, engine, ministack, services, .. } = self;
         services.shutdown.cancel();
         services.tasks.close();
@@ -229,52 +252,18 @@ impl Cloud {
             tracing::warn!("requests in flight are cut off");
         }
         tokio::task::spawn_blocking(move || drop(ministack)).await?;
+        // Functions outlive a local AWS that was killed.
+        leftovers::end_processes(&options.state_dir, &options.label()).await?;
         if options.light.is_none() {
-            engine.remove_labelled(&options.label()).await?;
+            // One that was killed holds nothing any more, or gives it to the next start.
+            if engine.version().await.is_ok() {
+                engine.remove_labelled(&options.label()).await?;
+            }
             leftovers::release_engine(&options.state_dir, &engine).await?;
         }
         leftovers::forget(&options.state_dir);
         Ok(())
     }
-}
-
-/// Makes the folder this cloud's own, after clearing away what a killed one left in it.
-async fn claim(options: &Options, progress: Progress<'_>) -> anyhow::Result<Record> {
-    let state_dir = &options.state_dir;
-    fs::create_dir_all(state_dir).with_context(|| format!("making {}", state_dir.display()))?;
-    if let Some(record) = Record::read(state_dir)? {
-        if record.is_running() {
-            bail!(
-                "the cloud `{}` already runs (process {}): `slipway local down --name {}` ends it",
-                record.name,
-                record.process.id,
-                record.name
-            );
-        }
-        leftovers::clear(state_dir, &record, progress).await?;
-    }
-    // The local AWS starts empty: commits that GitHub kept would never be planned.
-    let _ = fs::remove_dir_all(state_dir.join("github"));
-    let record = Record {
-        name: options.name.clone(),
-        process: Process::own()?,
-        ministack: None,
-        ports: ports::Ports::default(),
-        engine_host: None,
-        kubeconfig: None,
-        webhook_url: None,
-        outputs: stack::Outputs::new(),
-        credentials: Credentials {
-            aws_region: REGION.to_owned(),
-            aws_access_key_id: CREDENTIAL.to_owned(),
-            aws_secret_access_key: CREDENTIAL.to_owned(),
-            github_token: "local-developer".to_owned(),
-            slack_token: "xoxb-local".to_owned(),
-            webhook_secret: String::new(),
-        },
-    };
-    record.write(state_dir)?;
-    Ok(record)
 }
 
 /// Finds or starts the engine and makes its base images; gives back the name of Python's. A light cloud has none, and
@@ -292,6 +281,8 @@ async fn prepare_engine(
     let engine = find_engine(options, progress).await?;
     record.engine_host = engine.host().map(str::to_owned);
     record.write(&options.state_dir)?;
+    // An engine that was away when an earlier cloud ended may still hold something of it.
+    engine.remove_labelled(&options.label()).await?;
     let cache = engine_dir(&options.state_dir).join("images");
     images::ensure_build(&engine, &cache, progress).await?;
     let base_image = images::ensure_python(&engine, &cache, progress).await?;

@@ -1,10 +1,14 @@
 //! The cloud's ports, all on loopback and bound before anything starts, so that each part can be told of the others.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+
+use crate::leftovers::engine_dir;
+use crate::record::Record;
 
 /// Which port serves what. With a base port they follow each other in this order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,12 @@ pub struct Ports {
     pub slack: u16,
 }
 
+impl Ports {
+    fn hold(self, port: u16) -> bool {
+        [self.aws, self.builds, self.github, self.cluster, self.slack].contains(&port)
+    }
+}
+
 /// The listeners of the stand-ins. MiniStack binds its own port.
 #[derive(Debug)]
 pub(crate) struct Listeners {
@@ -30,9 +40,16 @@ pub(crate) struct Listeners {
     pub(crate) slack: TcpListener,
 }
 
-/// Binds them all, or says which port is taken.
-pub(crate) async fn bind(base_port: u16) -> anyhow::Result<(Listeners, Ports)> {
-    let port = |offset: u16| if base_port == 0 { 0 } else { base_port.saturating_add(offset) };
+/// The highest port that four others can follow.
+const HIGHEST_BASE: u16 = u16::MAX - 4;
+
+/// Binds them all, or says which port is taken, by which cloud, and what to do.
+pub(crate) async fn bind(base_port: u16, state_dir: &Path) -> anyhow::Result<(Listeners, Ports)> {
+    ensure!(base_port <= HIGHEST_BASE, "`--port {base_port}`: the highest port that fits is {HIGHEST_BASE}");
+    let port = |offset: u16| if base_port == 0 { 0 } else { base_port + offset };
+    let listen = async |port| listen(port, state_dir).await;
+    // MiniStack binds its own port; by then it would say so in a traceback.
+    drop(listen(port(0)).await?);
     let listeners = Listeners {
         builds: listen(port(1)).await?,
         github: listen(port(2)).await?,
@@ -49,11 +66,19 @@ pub(crate) async fn bind(base_port: u16) -> anyhow::Result<(Listeners, Ports)> {
     Ok((listeners, ports))
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+async fn listen(port: u16, state_dir: &Path) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpListener::bind(address).await.with_context(|| {
-        format!("port {port} is taken; `--port` names the first of five free ones, 0 takes any")
+        let by = Record::all(engine_dir(state_dir)).into_iter().find(|record| record.ports.hold(port));
+        let by = by.map(|record| taken_by(&record)).unwrap_or_default();
+        format!("port {port} is taken{by}; `--port` names the first of five free ones, 0 takes any")
     })
+}
+
+fn taken_by(record: &Record) -> String {
+    let name = &record.name;
+    let who = if record.is_running() { "the cloud" } else { "what is left of the killed cloud" };
+    format!(" by {who} `{name}` (`slipway local down --name {name}` ends it)")
 }
 
 /// The URL of a port, without a slash at its end.

@@ -1,5 +1,7 @@
 //! Processes by their ids and start times: a number alone may long belong to somebody else.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,12 +24,10 @@ pub struct Process {
 impl Process {
     /// The process that has this number now.
     pub fn running(id: u32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name in parentheses may hold anything; state is field 3 and start time field 22 of proc(5).
-        let (_, fields) = stat.rsplit_once(") ")?;
-        let mut fields = fields.split(' ');
-        let zombie = fields.next()? == "Z";
-        let started = fields.nth(18)?.parse().ok()?;
+        let fields = stat(id)?;
+        // State is field 3 and start time field 22 of proc(5); the first two are cut off.
+        let zombie = fields.first()? == "Z";
+        let started = fields.get(19)?.parse().ok()?;
         (!zombie).then_some(Self { id, started })
     }
 
@@ -44,17 +44,21 @@ impl Process {
         Self::running(self.id) == Some(self)
     }
 
+    /// The process that started it, or took it over.
+    pub(crate) fn parent(self) -> Option<Self> {
+        Self::running(stat(self.id)?.get(1)?.parse().ok()?)
+    }
+
+    /// The name of the program that it runs, without its folder.
+    pub(crate) fn program(self) -> Option<String> {
+        let path = program_of(self.id)?;
+        Some(path.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Sends a signal (`TERM`, `KILL`) if it still runs.
     pub(crate) async fn signal(self, signal: &str) {
         if self.is_running() {
             kill(signal, &self.id.to_string()).await;
-        }
-    }
-
-    /// Sends a signal to its whole process group, which has its number.
-    pub(crate) async fn signal_group(self, signal: &str) {
-        if self.is_running() {
-            kill(signal, &format!("-- -{}", self.id)).await;
         }
     }
 
@@ -71,14 +75,54 @@ impl Process {
     }
 }
 
+/// Kills whatever `list` names until it names nothing: those that are being killed may start others. Gives back
+/// what still runs after `limit`.
+pub(crate) async fn kill_all(limit: Duration, list: impl Fn() -> Vec<Process>) -> Vec<Process> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let running = list();
+        if running.is_empty() || Instant::now() > deadline {
+            return running;
+        }
+        let ids: Vec<String> = running.iter().map(|process| process.id.to_string()).collect();
+        kill("KILL", &ids.join(" ")).await;
+        sleep(POLL).await;
+    }
+}
+
 /// Every process whose program file lies in `folder`.
 pub(crate) fn running_from(folder: &Path) -> Vec<Process> {
-    let Ok(folder) = std::fs::canonicalize(folder) else { return Vec::new() };
+    let Ok(folder) = std::path::absolute(folder) else { return Vec::new() };
+    all(|id| program_of(id).is_some_and(|path| path.starts_with(&folder)))
+}
+
+/// Every process that was started with this variable. Children inherit it, also those that outlive their parents.
+pub(crate) fn with_variable(name: &str, value: &Path) -> Vec<Process> {
+    let entry = [name.as_bytes(), b"=", value.as_os_str().as_bytes()].concat();
+    all(|id| has_entry(&format!("/proc/{id}/environ"), &entry))
+}
+
+/// Every process that was started with this argument.
+pub(crate) fn with_argument(argument: &str) -> Vec<Process> {
+    all(|id| has_entry(&format!("/proc/{id}/cmdline"), argument.as_bytes()))
+}
+
+fn has_entry(file: &str, entry: &[u8]) -> bool {
+    std::fs::read(file).is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(|one| one == entry))
+}
+
+fn all(fits: impl Fn(u32) -> bool) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(|id| program_of(*id).is_some_and(|path| path.starts_with(&folder)))
-        .filter_map(Process::running)
-        .collect()
+    let number = |name: &OsStr| name.to_str()?.parse().ok();
+    let ids = entries.flatten().filter_map(|entry| number(&entry.file_name()));
+    ids.filter(|id| *id != std::process::id() && fits(*id)).filter_map(Process::running).collect()
+}
+
+/// The fields of proc(5)'s `stat` from the third on. The name in parentheses before them may hold anything.
+fn stat(id: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
 }
 
 fn program_of(id: u32) -> Option<PathBuf> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ports::{Ports, url};
 use crate::processes::Process;
@@ -33,6 +34,22 @@ pub struct Record {
     pub outputs: Outputs,
     /// What people and programs authenticate with.
     pub credentials: Credentials,
+    /// How far it is.
+    #[serde(default)]
+    pub phase: Phase,
+}
+
+/// How far a cloud is whose process runs.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It comes up.
+    Starting,
+    /// It is ready for `git push`.
+    #[default]
+    Up,
+    /// It was asked to end.
+    Ending,
 }
 
 /// Credentials of a local cloud; they open nothing else.
@@ -56,13 +73,13 @@ impl Record {
     /// The record of the cloud in this folder, if there is one.
     ///
     /// # Errors
-    /// When the file cannot be read or is none of ours.
+    /// When the file cannot be read, is damaged or is of another version.
     pub fn read(state_dir: &Path) -> anyhow::Result<Option<Self>> {
         let path = path(state_dir);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .with_context(|| format!("`{}` is no record of a cloud; remove it", path.display())),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
+                format!("`{}` is no record of a cloud; `slipway local down` clears it away", path.display())
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }
@@ -87,7 +104,9 @@ impl Record {
     }
 
     pub(crate) fn remove(state_dir: &Path) {
-        let _ = fs::remove_file(path(state_dir));
+        let path = path(state_dir);
+        let _ = fs::remove_file(path.with_extension("new"));
+        let _ = fs::remove_file(path);
     }
 
     /// Whether the process that holds the cloud still runs.
@@ -118,6 +137,65 @@ impl Record {
     /// The URL of Slack's page.
     pub fn slack_url(&self) -> String {
         url(self.ports.slack)
+    }
+}
+
+/// What can be made of a record: all of it, or the little that one of another version or a damaged one tells.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// There is none.
+    Nothing,
+    /// It is whole.
+    Whole(Box<Record>),
+    /// It cannot be read as a whole.
+    Damaged {
+        /// The process that holds the cloud, where it can be told.
+        process: Option<Process>,
+        /// `DOCKER_HOST` of its engine, where it can be told.
+        engine_host: Option<String>,
+    },
+}
+
+impl Found {
+    /// Looks into the cloud's folder.
+    pub(crate) fn in_folder(state_dir: &Path) -> Self {
+        match Record::read(state_dir) {
+            Ok(None) => Self::Nothing,
+            Ok(Some(record)) => Self::Whole(Box::new(record)),
+            Err(_) => Self::damaged(&fs::read(path(state_dir)).unwrap_or_default()),
+        }
+    }
+
+    fn damaged(bytes: &[u8]) -> Self {
+        let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        Self::Damaged {
+            process: serde_json::from_value(value["process"].clone()).ok(),
+            engine_host: value["engine_host"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// The process that holds the cloud, while it runs.
+    pub(crate) fn holder(&self) -> Option<Process> {
+        let process = match self {
+            Self::Nothing => None,
+            Self::Whole(record) => Some(record.process),
+            Self::Damaged { process, .. } => *process,
+        };
+        process.filter(|process| process.is_running())
+    }
+
+    /// `DOCKER_HOST` of its engine, where it is known.
+    pub(crate) fn engine_host(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Whole(record) => record.engine_host.as_deref(),
+            Self::Damaged { engine_host, .. } => engine_host.as_deref(),
+        }
+    }
+
+    /// Whether there is a file at all.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self, Self::Nothing)
     }
 }
 

@@ -13,8 +13,8 @@ use hyper::Method;
 use local::{Aws, Process, Record};
 use local_engine::Engine;
 use local_engine::images::LOCAL_BUILD;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 const FUNCTIONS: [&str; 9] =
@@ -67,32 +67,56 @@ impl Drop for Folder {
 pub(crate) struct Held {
     name: String,
     child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    told: Vec<String>,
 }
 
 impl Held {
     pub(crate) async fn up(name: &str, functions: &Folder) -> anyhow::Result<Self> {
-        let name = unique(name);
         let folder = functions.path().display().to_string();
-        let mut child = command(&["local", "up", "--name", &name, "--port", "0", "--functions", &folder])
+        Self::begin(&unique(name), &["--port", "0", "--functions", &folder])?.ready().await
+    }
+
+    /// A cloud of this very name, which may have been there before.
+    pub(crate) async fn again(name: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::begin(name, arguments)?.ready().await
+    }
+
+    /// Starts the command and waits for nothing.
+    pub(crate) fn begin(name: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut child = command(&[&["local", "up", "--name", name], arguments].concat())
             .stderr(Stdio::piped())
             .spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().context("it is piped")?).lines();
-        let mut told = Vec::new();
-        let up = async {
-            while let Some(line) = lines.next_line().await? {
-                let ready = line.ends_with("Ctrl-C ends it");
-                told.push(line);
-                if ready {
+        let lines = BufReader::new(child.stderr.take().context("it is piped")?).lines();
+        Ok(Self { name: name.to_owned(), child, lines, told: Vec::new() })
+    }
+
+    async fn ready(mut self) -> anyhow::Result<Self> {
+        let ready = self.says(|line| line.ends_with("Ctrl-C ends it")).await?;
+        ensure!(ready, "it did not come up: {}", self.told.join("\n"));
+        Ok(self)
+    }
+
+    /// Reads what it says until a line fits; says whether one did before it ended.
+    pub(crate) async fn says(&mut self, fits: impl Fn(&str) -> bool) -> anyhow::Result<bool> {
+        let read = async {
+            while let Some(line) = self.lines.next_line().await? {
+                let found = fits(&line);
+                self.told.push(line);
+                if found {
                     return anyhow::Ok(true);
                 }
             }
             Ok(false)
         };
-        let ready = timeout(START_LIMIT, up).await.context("it does not come up")??;
-        ensure!(ready, "it did not come up: {}", told.join("\n"));
-        // The pipe stays open, so that nothing said later fails.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { name, child })
+        timeout(START_LIMIT, read).await.context("it says nothing more")?
+    }
+
+    /// Waits until it ends by itself; gives back its exit code and all that it said.
+    pub(crate) async fn ends(mut self) -> anyhow::Result<(Option<i32>, String)> {
+        self.says(|_| false).await?;
+        let status = timeout(END_LIMIT, self.child.wait()).await.context("it does not end")??;
+        Ok((status.code(), self.told.join("\n")))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -123,15 +147,27 @@ impl Held {
         Ok(Container { engine, id })
     }
 
-    /// Everything that has to be gone when the cloud is.
+    pub(crate) fn ministack(&self) -> anyhow::Result<Process> {
+        self.record()?.ministack.context("it is recorded")
+    }
+
+    /// Everything that has to be gone when the cloud is, of which one function at least has been called.
     pub(crate) fn traces(&self) -> anyhow::Result<Traces> {
+        let traces = self.traces_now()?;
+        ensure!(traces.processes.len() > 2, "a function was called: it has a process");
+        Ok(traces)
+    }
+
+    /// Everything that has to be gone when the cloud is, as far as it is there already.
+    pub(crate) fn traces_now(&self) -> anyhow::Result<Traces> {
         let record = self.record()?;
         let functions = state_dir(&self.name).join("functions");
         let mut processes: Vec<Process> = record.ministack.into_iter().chain([record.process]).collect();
         processes.extend(children_of(record.ministack.context("it is recorded")?.id));
-        ensure!(processes.len() > 2, "a function was called: it has a process");
-        let ports = [record.ports.aws, record.ports.builds, record.ports.github, record.ports.slack];
-        Ok(Traces { processes, ports, functions })
+        let ports = record.ports;
+        let ports = [ports.aws, ports.builds, ports.github, ports.cluster, ports.slack];
+        let engine = Engine::at(record.engine_host);
+        Ok(Traces { name: self.name.clone(), processes, ports, functions, engine })
     }
 
     pub(crate) async fn end_in_order(mut self) -> anyhow::Result<()> {
@@ -150,9 +186,11 @@ impl Held {
 
 /// Processes, ports and files of a cloud.
 pub(crate) struct Traces {
+    name: String,
     processes: Vec<Process>,
-    ports: [u16; 4],
+    ports: [u16; 5],
     functions: PathBuf,
+    engine: Engine,
 }
 
 impl Traces {
@@ -167,8 +205,48 @@ impl Traces {
             ensure!(TcpStream::connect(("127.0.0.1", port)).is_err(), "port {port} is still open");
         }
         ensure!(!self.functions.exists(), "the functions' binaries stay");
-        Ok(())
+        ensure!(!has_mounts(&self.name)?, "a mount stays");
+        no_containers(&self.engine, &self.name).await?;
+        nothing_runs(&self.name)
     }
+}
+
+/// Looks for processes that mention the cloud's folder in their arguments, variables or program, and for its record.
+pub(crate) fn nothing_runs(name: &str) -> anyhow::Result<()> {
+    let folder = state_dir(name).display().to_string();
+    for entry in fs::read_dir("/proc")?.flatten().filter(|entry| entry.file_name() != "self") {
+        let path = entry.path();
+        let Some(id) = entry.file_name().to_str().and_then(|id| id.parse::<u32>().ok()) else { continue };
+        let texts = ["cmdline", "environ"].map(|file| fs::read(path.join(file)).unwrap_or_default());
+        let program = fs::read_link(path.join("exe")).unwrap_or_default();
+        let mentions = texts.iter().any(|text| String::from_utf8_lossy(text).contains(&folder));
+        let stays = (mentions || program.starts_with(&folder)) && Process::running(id).is_some();
+        ensure!(!stays, "process {id} stays: {}", String::from_utf8_lossy(&texts[0]));
+    }
+    ensure!(!state_dir(name).join("cloud.json").exists(), "the record stays");
+    Ok(())
+}
+
+/// Neither a container nor a network carries the cloud's label. A private engine ends with the last cloud.
+async fn no_containers(engine: &Engine, name: &str) -> anyhow::Result<()> {
+    let filter = format!("label=slipway.cloud={name}");
+    for list in [&["ps", "--all"][..], &["network", "ls"]] {
+        let left = engine.output(&[list, &["--quiet", "--filter", &filter]].concat()).await;
+        ensure!(left.is_err() || left.is_ok_and(|ids| ids.is_empty()), "docker {list:?} still lists some");
+    }
+    Ok(())
+}
+
+fn has_mounts(name: &str) -> anyhow::Result<bool> {
+    let folder = format!("{}/", state_dir(name).display());
+    Ok(fs::read_to_string("/proc/self/mounts")?.contains(&folder))
+}
+
+/// Ends a process at once, as a person would.
+pub(crate) async fn kill_process(id: u32) -> anyhow::Result<()> {
+    let killed = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status().await?;
+    ensure!(killed.success(), "process {id} is not there");
+    Ok(())
 }
 
 /// The processes whose parent is `id`: the functions, when it is MiniStack.

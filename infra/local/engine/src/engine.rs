@@ -105,6 +105,11 @@ impl Engine {
         self.host.as_deref()
     }
 
+    /// Whether it is reached by a socket of this machine.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.host().is_none_or(|host| host.starts_with("unix:"))
+    }
+
     /// The path of the engine's socket on this machine: what a privileged build gets to see.
     pub fn socket(&self) -> PathBuf {
         let path = self.host().and_then(|host| host.strip_prefix("unix://"));
