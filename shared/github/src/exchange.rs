@@ -86,7 +86,11 @@ impl GitHub {
         }
         let response = builder.send().await.map_err(Refusal::Broken)?;
         let is_known = response.status() == StatusCode::NOT_MODIFIED && request.known.is_some();
-        if response.status().is_success() || is_known { Ok(response) } else { Err(Refusal::read(response).await) }
+        if response.status().is_success() || is_known {
+            Ok(response)
+        } else {
+            Err(Refusal::read(response).await)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The App against the GitHub stand-in: real git underneath, GitHub's rules on top.
 
+#[path = "github/branches.rs"]
+mod branches;
 mod world;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::ids::RepositoryName;
-use domain::ports::{Advice, Secret, Source as _};
+use domain::ports::{Advice, Branches as _, Secret, Source as _};
 use github::GitHub;
 use serde_json::json;
 
@@ -173,6 +173,77 @@ async fn a_forbidden_or_broken_answer_is_told_apart() -> anyhow::Result<()> {
         let fault = github(&server)?.branch_tip(&repository(), 7, "develop").await.expect_err("refused");
         assert_eq!(fault.advice, advice, "{}", fault.chain());
         assert!(!fault.chain().contains("ghs_"), "{}", fault.chain());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_is_known_is_asked_for_by_its_mark() -> anyhow::Result<()> {
+    let tag = "W/\"a mark\"";
+    let list =
+        json!([{"name": "develop", "commit": {"sha": SHA, "url": ""}, "protected": false}]).to_string();
+    let server = Server::start(move |call, earlier| match call {
+        TOKENS => token(earlier, FAR),
+        _ if earlier == 0 => (200, vec![("etag", tag.to_owned())], list.clone()),
+        _ => (304, vec![("etag", tag.to_owned())], String::new()),
+    })
+    .await?;
+    let github = github(&server)?;
+    let seen = github.branches(&repository(), 7, &[]).await?.expect("a first list");
+    assert_eq!(
+        (seen.branches.get(&"develop".parse()?), seen.marks.as_slice()),
+        (Some(&SHA.parse()?), &[tag.to_owned()][..])
+    );
+    assert_eq!(github.branches(&repository(), 7, &seen.marks).await?, None);
+    let asked = server.asked("GET /repos/vive-sphere/bot-manager/branches");
+    let marks: Vec<_> = asked.iter().map(|headers| header(headers, "if-none-match")).collect();
+    assert_eq!(marks, ["", tag]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_ends_after_a_thousand_branches_and_says_so() -> anyhow::Result<()> {
+    let page = |number: usize| -> Vec<_> {
+        let branch = |place| json!({"name": format!("branch-{number}-{place}"), "commit": {"sha": SHA}});
+        (0..100).map(branch).collect()
+    };
+    let server = Server::start(move |call, earlier| match call {
+        TOKENS => token(earlier, FAR),
+        _ if earlier < 10 => {
+            (200, vec![("etag", format!("\"{earlier}\""))], json!(page(earlier)).to_string())
+        }
+        _ => (304, Vec::new(), String::new()),
+    })
+    .await?;
+    let github = github(&server)?;
+    let seen = github.branches(&repository(), 7, &[]).await?.expect("a first list");
+    assert_eq!((seen.branches.len(), seen.marks.len(), seen.cut), (1000, 10, true));
+    assert_eq!(github.branches(&repository(), 7, &seen.marks).await?, None);
+    assert_eq!(server.asked("GET /repos/vive-sphere/bot-manager/branches").len(), 20);
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_made_a_commit_is_named_as_well_as_github_can() -> anyhow::Result<()> {
+    let text =
+        |name| json!({"message": "First line\n\nBody", "author": {"name": name, "email": "", "date": ""}});
+    for (made, expected) in [
+        (json!([{"commit": text("Ada"), "author": {"login": "ada"}}]), Some("ada")),
+        (json!([{"commit": text("Ada"), "author": null}]), Some("Ada")),
+        (
+            json!([{"commit": {"message": "First line\n\nBody", "author": null}, "author": null}]),
+            Some("unknown"),
+        ),
+        (json!([]), None),
+    ] {
+        let server = Server::start(move |call, earlier| match call {
+            TOKENS => token(earlier, FAR),
+            _ => (200, Vec::new(), made.to_string()),
+        })
+        .await?;
+        let words = github(&server)?.commit_words(&repository(), 7, &SHA.parse()?).await?;
+        assert_eq!(words.as_ref().map(|words| words.author.as_str()), expected);
+        assert!(words.is_none_or(|words| words.message == "First line\n\nBody"));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) async fn surround(State(app): State<Arc<App>>, request: Request, next
     } else {
         let response = in_github_words(next.run(request).await).await;
         if is_get && response.status() == StatusCode::OK {
-            tagged(response, conditional.as_ref()).await
+            tagged(response, conditional.as_ref(), &who).await
         } else {
             response
         }
@@ -104,13 +104,13 @@ fn describe(headers: &mut HeaderMap, limit: u32, used: u32, reset: Timestamp) {
     }
 }
 
-/// Adds the `ETag` of the body, or drops a body that the client has.
-async fn tagged(response: Response, conditional: Option<&HeaderValue>) -> Response {
+/// Adds the `ETag` of the body, or drops a body that the client has. As GitHub's, a tag holds for one token only.
+async fn tagged(response: Response, conditional: Option<&HeaderValue>, who: &str) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST_TAGGED_BODY).await else {
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Server Error").into_response();
     };
-    let tag = format!("W/\"{}\"", hex::encode(digest(&SHA256, &bytes)));
+    let tag = format!("W/\"{}\"", hex::encode(digest(&SHA256, &[who.as_bytes(), &bytes].concat())));
     let known = conditional.and_then(|value| value.to_str().ok()).is_some_and(|sent| holds(sent, &tag));
     if let Ok(value) = HeaderValue::from_str(&tag) {
         parts.headers.insert(header::ETAG, value);

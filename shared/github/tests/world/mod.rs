@@ -101,9 +101,22 @@ impl World {
         self.push("feature/side#1").await
     }
 
-    async fn push(&self, branch: &str) -> anyhow::Result<Sha> {
+    /// Pushes the last commit to every one of these branches.
+    pub async fn push_all(&self, branches: impl Iterator<Item = String>) -> anyhow::Result<()> {
+        let remote = self.remote()?;
+        let mut arguments = vec!["push".to_owned(), "--quiet".to_owned(), remote];
+        arguments.extend(branches.map(|branch| format!("HEAD:refs/heads/{branch}")));
+        self.in_clone(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        Ok(())
+    }
+
+    fn remote(&self) -> anyhow::Result<String> {
         let host = self.url.strip_prefix("http://").context("the stand-in speaks HTTP")?;
-        let remote = format!("http://x:{PUSH_TOKEN}@{host}/{}.git", self.repository);
+        Ok(format!("http://x:{PUSH_TOKEN}@{host}/{}.git", self.repository))
+    }
+
+    async fn push(&self, branch: &str) -> anyhow::Result<Sha> {
+        let remote = self.remote()?;
         self.in_clone(&["push", "--quiet", &remote, &format!("HEAD:refs/heads/{branch}")]).await?;
         Ok(self.in_clone(&["rev-parse", "HEAD"]).await?.trim().parse()?)
     }

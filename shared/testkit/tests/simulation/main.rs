@@ -8,6 +8,7 @@ mod fates;
 mod functions;
 mod scenario;
 mod scheduler;
+mod lost;
 mod tidy;
 mod together;
 mod work;

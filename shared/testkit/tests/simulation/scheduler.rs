@@ -145,6 +145,17 @@ impl<'a> Scheduler<'a> {
         Err(format!("no rest after hours: {:#?}", self.world.store.heads()))
     }
 
+    /// Lets so much time pass, with sweeps also where no run waits for one.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.world.clock.now().after(time);
+        while self.world.clock.now() < end {
+            if !self.step() {
+                let next = self.next_time().map_or(self.next_sweep, |time| time.min(self.next_sweep));
+                self.world.clock.advance_to(next.min(end));
+            }
+        }
+    }
+
     /// One step; false when nothing can be done before a later time.
     fn step(&mut self) -> bool {
         let steps = self.steps();
