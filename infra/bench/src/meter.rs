@@ -1,7 +1,8 @@
 //! A meter before DynamoDB: passes requests on and adds up the units that AWS would bill for them.
 //!
-//! Writes are billed by the local AWS's own account of them, which follows AWS's rules for items, transactions and
-//! index entries. Its account of reads knows no sizes, so that reads are computed here.
+//! Requests pass unchanged, for they are signed. So the old item behind a write is not known: its size counts as the
+//! new one's, and an entry of the index `due` counts as moved wherever there may have been one before. Both err on the
+//! dear side.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,6 +25,9 @@ use crate::statistics::count;
 /// What a read unit reads, in bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>).
 const READ_UNIT: usize = 4096;
+
+/// What a write unit writes, in bytes (the same page).
+const WRITE_UNIT: usize = 1024;
 
 /// Units as on-demand tables bill them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -93,15 +97,12 @@ async fn metered(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> anyhow::
     let behind = shared.behind.get().context("the meter stands before nothing yet")?;
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    let mut asked: Value = serde_json::from_slice(body)?;
-    asked["ReturnConsumedCapacity"] = json!("TOTAL");
+    let asked: Value = serde_json::from_slice(body)?;
     let mut request = Request::post(format!("{behind}/"));
-    for (name, value) in
-        headers.iter().filter(|(name, _)| !matches!(**name, header::CONTENT_LENGTH | header::HOST))
-    {
+    for (name, value) in headers.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH) {
         request = request.header(name, value);
     }
-    let answer = shared.client.send(request.body(Full::new(Bytes::from(asked.to_string())))?).await?;
+    let answer = shared.client.send(request.body(Full::new(body.clone()))?).await?;
     let answered: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let units = units_of(&operation, &asked, &answered);
     {
@@ -127,7 +128,15 @@ fn units_of(operation: &str, asked: &Value, answered: &Value) -> Units {
             Units { read, write: 0.0 }
         }
         "BatchGetItem" => Units { read: batch_units(asked, answered), write: 0.0 },
-        _ => Units { read: 0.0, write: write_units(operation, asked, answered) },
+        "PutItem" => Units { read: 0.0, write: write_units(&asked["Item"]) + index_units(&asked["Item"]) },
+        "TransactWriteItems" => {
+            let items = asked["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
+            // Twice for the transaction; the index follows by itself.
+            let units = items.iter().map(|item| &item["Put"]["Item"]);
+            Units { read: 0.0, write: units.map(|item| 2.0 * write_units(item) + index_units(item)).sum() }
+        }
+        // Updates touch deliveries only, which are small.
+        _ => Units { read: 0.0, write: 1.0 },
     }
 }
 
@@ -145,17 +154,15 @@ fn batch_units(asked: &Value, answered: &Value) -> f64 {
         .sum()
 }
 
-/// What the local AWS accounts for a write; a refused one tells nothing and costs one unit for each item, two in a
-/// transaction, as long as the items are small.
-fn write_units(operation: &str, asked: &Value, answered: &Value) -> f64 {
-    let consumed = &answered["ConsumedCapacity"];
-    let entries = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
-    let units: f64 = entries.iter().filter_map(|entry| entry["CapacityUnits"].as_f64()).sum();
-    match (units > 0.0, operation) {
-        (true, _) => units,
-        (false, "TransactWriteItems") => 2.0 * count(asked["TransactItems"].as_array().map_or(0, Vec::len)),
-        (false, _) => 1.0,
-    }
+fn write_units(item: &Value) -> f64 {
+    count(size(item).div_ceil(WRITE_UNIT).max(1))
+}
+
+/// An entry is written where the item is due; where it may have been due before at another time, one is removed too.
+fn index_units(item: &Value) -> f64 {
+    let is_due = !item["due_pk"].is_null();
+    let was_due = item["sk"]["S"] == json!("head") && item["version"]["N"] != json!("1");
+    f64::from(u8::from(is_due)) + f64::from(u8::from(was_due))
 }
 
 fn read_units(bytes: usize) -> f64 {
@@ -213,20 +220,29 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_billed_as_the_table_accounts_for_them() {
-        let one = json!({ "ConsumedCapacity": { "CapacityUnits": 3.0 } });
-        let both = json!({ "ConsumedCapacity": [{ "CapacityUnits": 6.0 }] });
-        let transaction = json!({ "TransactItems": [1, 2] });
-        for (operation, asked, answered, expect) in [
-            ("PutItem", &Value::Null, &one, 3.0),
-            ("TransactWriteItems", &transaction, &both, 6.0),
-            ("PutItem", &Value::Null, &json!({ "__type": "ConditionalCheckFailedException" }), 1.0),
-            ("TransactWriteItems", &transaction, &json!({ "__type": "TransactionCanceledException" }), 4.0),
+    fn writes_are_billed_by_size_transaction_and_index() {
+        let head = |version: &str, due: bool| {
+            let mut item = json!({ "sk": { "S": "head" }, "version": { "N": version } });
+            if due {
+                item["due_pk"] = json!({ "S": "run" });
+            }
+            item
+        };
+        let put = |item: Value| json!({ "Item": item });
+        let both = json!({ "TransactItems": [{ "Put": put(item(1025)) }, { "Put": put(head("7", true)) }] });
+        for (operation, asked, expect) in [
+            ("PutItem", put(item(1024)), 1.0),
+            ("PutItem", put(item(1025)), 2.0),
+            ("PutItem", put(head("1", true)), 2.0),
+            ("PutItem", put(head("7", true)), 3.0),
+            ("PutItem", put(head("7", false)), 2.0),
+            ("TransactWriteItems", both, 4.0 + 2.0 + 2.0),
+            ("UpdateItem", json!({}), 1.0),
         ] {
             assert_eq!(
-                units_of(operation, asked, answered),
+                units_of(operation, &asked, &Value::Null),
                 Units { read: 0.0, write: expect },
-                "{operation}"
+                "{asked}"
             );
         }
     }

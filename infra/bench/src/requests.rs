@@ -23,8 +23,9 @@ use crate::{logs, output, scene};
 const RUNS: f64 = 10_000.0;
 /// What ten thousand runs of one service are promised to cost at most, in US dollars.
 const MOST_DOLLARS: f64 = 3.0;
-/// A run of 500 services takes minutes on two cores.
-const RUN_LIMIT: Duration = Duration::from_mins(20);
+/// When a run counts as hanging: a time for each, and one for each service.
+const RUN_LIMIT_OF_ONE: Duration = Duration::from_secs(60);
+const RUN_LIMIT_OF_MORE: Duration = Duration::from_secs(3);
 /// For so long nothing must be asked any more before a run counts as over.
 const QUIET: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(200);
@@ -88,7 +89,8 @@ impl Counter<'_> {
         self.meter.take();
         // Forced: each number of services is a history of its own.
         checkout.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/{BRANCH}")]).await?;
-        let (head, tasks) = self.watch.until_told(&run, RUN_LIMIT, |_, _| {}).await?;
+        let limit = RUN_LIMIT_OF_ONE + RUN_LIMIT_OF_MORE * u32::try_from(services)?;
+        let (head, tasks) = self.watch.until_told(&run, limit, |_, _| {}).await?;
         ensure!(
             head.state == RunState::Finished(RunOutcome::Passed),
             "the run of {services} services ended as {:?}: {:?}",
