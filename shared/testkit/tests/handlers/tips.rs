@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::ids::Sha;
+use domain::ids::{BranchName, Sha};
 use domain::message::{Message, PlanRequest, QueueName};
 use domain::ports::{Advice, Deliveries as _, DeliveryState, Repositories as _};
 use domain::time::Timestamp;
@@ -144,7 +144,7 @@ async fn only_what_no_run_knows_is_asked_for() {
     world.github.delete_branch("feature");
     look_well(&world).await;
     let known = world.store.tips_of(&name("vive-sphere/bot-manager")).branches.expect("it was looked at");
-    assert_eq!(known.keys().map(|branch| branch.as_str()).collect::<Vec<_>>(), ["develop", "release"]);
+    assert_eq!(known.keys().map(BranchName::as_str).collect::<Vec<_>>(), ["develop", "release"]);
 
     // Tested on a branch that is delivered nowhere, then merged: the merge is what no webhook told.
     push(&world, "feature", 4);
