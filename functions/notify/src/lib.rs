@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::ids::RunId;
 use domain::message::{Message, QueueName, Unreadable, parse_message};
+use domain::next::MOST_FAILURES;
 use domain::ports::{Answer, Chat, Check, Checks, Fault, NoticeBook, Post, Runs, Said, Told, Written};
 use domain::run::Run;
 use domain::task::Task;
@@ -20,8 +21,14 @@ use sha2::{Digest, Sha256};
 /// How long nobody else tells the same run; longer than the function may run.
 const LEASE: Duration = Duration::from_mins(1);
 
-/// How soon a message comes back that found the lease taken.
-const LEASED: Duration = Duration::from_secs(2);
+/// How soon a message comes back that found the lease taken: telling takes a second or two.
+const LEASED: Duration = Duration::from_secs(1);
+
+/// Whoever holds the lease longer than this has probably died, and messages wait for its end.
+const TELLING: Duration = Duration::from_secs(5);
+
+/// How soon a message comes back then.
+const HELD: Duration = Duration::from_secs(10);
 
 /// The function with its ports.
 #[derive(Debug)]
@@ -61,11 +68,11 @@ where
     async fn tell(&self, id: &RunId, holder: &str, now: Timestamp) -> Answer<Disposition> {
         let mut told = self.store.told(id).await?;
         // A message delivered twice has the same id both times: not even the holder's own name is a way in.
-        let leased = told.lease.as_ref().is_some_and(|(_, until)| *until > now);
-        if leased {
+        if let Some((_, until)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
+            let held = LEASE.saturating_sub(until.since(now));
             return Ok(Disposition::GiveBack {
                 reason: "another invocation tells this run".into(),
-                delay: LEASED,
+                delay: if held < TELLING { LEASED } else { HELD },
             });
         }
         told.lease = Some((holder.to_owned(), now.after(LEASE)));
@@ -84,7 +91,16 @@ where
         let outcome = self.say(&head, &tasks, &mut told).await;
         // The lease is given up also after a fault, so that the redelivered message need not wait for its end.
         told.lease = None;
+        told.failures = if outcome.is_err() { told.failures + 1 } else { 0 };
+        let is_stuck = told.failures >= MOST_FAILURES;
+        if is_stuck {
+            // Whoever redrives its dead letter begins to count anew.
+            told.failures = 0;
+        }
         let kept = self.write(id, &mut told).await?;
+        if let (Err(fault), true) = (&outcome, is_stuck) {
+            return self.give_up(&head, fault).await;
+        }
         outcome?;
         if !kept {
             return Ok(Disposition::GiveBack {
@@ -99,6 +115,20 @@ where
         Ok(Disposition::Acknowledge)
     }
 
+    /// The message goes to the dead letters with its reason, and sweep does not ask again for a run that has ended.
+    async fn give_up(&self, head: &Run, fault: &Fault) -> Answer<Disposition> {
+        if head.has_ended() && head.due.is_some() {
+            // A conflict means that the run has moved on, and with it its next message.
+            let (Written::Yes | Written::Conflict) = self.store.write_run(&head.at_rest()).await?;
+        }
+        let reason = format!(
+            "people cannot be told of run `{}`: {}; remove the cause and redrive the message",
+            head.id,
+            fault.chain()
+        );
+        Ok(Disposition::Refuse { reason })
+    }
+
     async fn say(&self, head: &Run, tasks: &[Task], told: &mut Told) -> Answer<()> {
         for check in text::checks(head, tasks) {
             self.check(head, &check, told).await?;
@@ -107,11 +137,11 @@ where
             self.slack(channel, head, tasks, told).await?;
         }
         if let (Some(post), Some(mail)) = (&self.post, text::mail(head, tasks)) {
-            let content = hash(&mail);
-            if told.said.get("mail").is_none_or(|said| said.place.is_empty()) {
-                self.intend(&head.id, "mail", &content, told).await?;
+            let (key, content) = (in_round("mail", head), hash(&mail));
+            if told.said.get(&key).is_none_or(|said| said.place.is_empty()) {
+                self.intend(&head.id, &key, &content, told).await?;
                 post.send(&mail).await?;
-                Self::note("mail", "sent", content, told);
+                Self::note(&key, "sent", content, told);
             }
         }
         Ok(())
@@ -147,13 +177,14 @@ where
                 place
             }
         };
+        let key = in_round("slack end", head);
         if let Some(end) = &thread.end
-            && told.said.get("slack end").is_none_or(|said| said.place.is_empty())
+            && told.said.get(&key).is_none_or(|said| said.place.is_empty())
         {
             let content = hash(end);
-            self.intend(&head.id, "slack end", &content, told).await?;
+            self.intend(&head.id, &key, &content, told).await?;
             let end = self.chat.post(channel, Some(&place), end).await?;
-            Self::note("slack end", &end, content, told);
+            Self::note(&key, &end, content, told);
         }
         Ok(())
     }
@@ -176,6 +207,11 @@ where
         told.version += 1;
         Ok(self.store.write_told(run, told).await? == Written::Yes)
     }
+}
+
+/// What is said once at the end is said again after each time the run was opened anew.
+fn in_round(key: &str, head: &Run) -> String {
+    if head.round == 0 { key.to_owned() } else { format!("{key} {}", head.round) }
 }
 
 fn hash(value: &impl Serialize) -> String {

@@ -8,7 +8,7 @@ use domain::ids::{RepositoryName, RunId};
 use domain::message::{Message, Outgoing};
 use domain::next::may_begin;
 use domain::ports::{Answer, Due, Queue, Repositories, Runs, Written};
-use domain::run::{PhaseKind, Run, RunState};
+use domain::run::{PhaseKind, Run};
 use domain::task::{State, Task};
 use domain::time::Timestamp;
 
@@ -61,9 +61,7 @@ impl<S: Runs + Repositories, Q: Queue> Sweep<S, Q> {
 
     async fn silence(&self, head: &Run) -> Answer<Silence> {
         let notify = Outgoing::now(Message::Notify { run: head.id.clone() });
-        let planning = head.state == RunState::Planning
-            || head.opening.as_ref().is_some_and(|opening| opening.by.is_none());
-        if planning {
+        if head.is_being_planned() {
             return Ok(Silence::of(vec![Outgoing::now(Message::Plan(head.request()))]));
         }
         if head.has_ended() {

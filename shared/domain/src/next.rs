@@ -247,9 +247,11 @@ fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
         steps.extend(successor(&task.id).filter(|id| !alone || head.reruns.contains(id)).map(Onward::Wake));
     }
     if verdict.roll_back.is_some() {
-        steps.extend(chain::way_back(&task.id).map(|ids| {
-            Onward::RollBack(ids.map(|id| Task::new(task.run.clone(), id, task.spec.clone())))
-        }));
+        steps.extend(
+            chain::way_back(&task.id).map(|ids| {
+                Onward::RollBack(ids.map(|id| Task::new(task.run.clone(), id, task.spec.clone())))
+            }),
+        );
     }
     if alone && head.ends_rerun(&task.id, verdict) {
         if head.is_finished() && task.id.stage.has_environment() {

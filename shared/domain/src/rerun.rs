@@ -171,7 +171,8 @@ impl Anew<'_> {
         if in_environment && !head.is_finished() {
             return Err(Refusal::RunUnderWay(self.task.id.clone()));
         }
-        if let Some(other) = head.reruns.iter().find(|other| in_environment && other.stage.has_environment()) {
+        if let Some(other) = head.reruns.iter().find(|other| in_environment && other.stage.has_environment())
+        {
             return Err(Refusal::OneAtATime(other.clone()));
         }
         if head.is_finished() {
@@ -221,10 +222,9 @@ impl Anew<'_> {
     fn reopening(&self, head: Run, tasks: Vec<Task>, how: &str) -> Reopening {
         let before = match &self.task.state {
             State::Stuck { reason, .. } => format!("was stuck: {reason}"),
-            _ => self
-                .task
-                .verdict()
-                .map_or(String::new(), |verdict| format!("ended so: {}", verdict.summary)),
+            _ => {
+                self.task.verdict().map_or(String::new(), |verdict| format!("ended so: {}", verdict.summary))
+            }
         };
         let says = format!(
             "attempt {} of `{}` {how}; attempt {} {before}",

@@ -3,14 +3,19 @@
 //! Fan-in is counted here, in one transaction with the task that moves it. Whoever closes a phase leaves an
 //! [`Opening`]: the intent to go on, kept until it is done.
 
+mod phase;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
-use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, Sha, Stage, TaskId, Trust};
+use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, Sha, TaskId, Trust};
 use crate::message::PlanRequest;
+use crate::next::MOST_FAILURES;
 use crate::spec::Notifications;
 use crate::task::{Outcome, Task, Verdict};
 use crate::time::Timestamp;
+
+pub use phase::{Phase, PhaseKind};
 
 /// How long a run may be silent before sweep wakes it.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_mins(2);
@@ -40,6 +45,9 @@ pub struct Run {
     /// Tasks that people have running alone: nobody comes after them, and no phase counts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reruns: Vec<TaskId>,
+    /// How often planning has failed; at [`crate::next::MOST_FAILURES`] it is given up.
+    #[serde(default)]
+    pub failures: u32,
     /// Why planning was given up, until a person sends its message again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
@@ -116,58 +124,6 @@ pub struct Problem {
     pub message: String,
 }
 
-/// A group of tasks that must all pass before the next group begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Phase {
-    /// Which one.
-    pub kind: PhaseKind,
-    /// Chains in it: one for each subject.
-    pub total: u32,
-    /// Chains that ended well.
-    pub passed: u32,
-    /// Chains that ended badly.
-    pub failed: u32,
-}
-
-impl Phase {
-    /// Whether every chain has ended.
-    pub fn complete(&self) -> bool {
-        self.passed + self.failed >= self.total
-    }
-}
-
-/// The phases of a run. In each, a subject passes through a chain of one or two stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseKind {
-    /// test
-    Test,
-    /// build, then publish
-    Image,
-    /// deploy, then verify
-    Rollout,
-}
-
-impl PhaseKind {
-    /// The phase that a stage belongs to.
-    pub fn of(stage: Stage) -> Self {
-        match stage {
-            Stage::Test => Self::Test,
-            Stage::Build | Stage::Publish => Self::Image,
-            Stage::Deploy | Stage::Verify => Self::Rollout,
-        }
-    }
-
-    /// The stage that begins the chain.
-    pub fn first_stage(self) -> Stage {
-        match self {
-            Self::Test => Stage::Test,
-            Self::Image => Stage::Build,
-            Self::Rollout => Stage::Deploy,
-        }
-    }
-}
-
 /// Where a run is delivered to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -231,6 +187,7 @@ impl Run {
             opening: None,
             round: 0,
             reruns: Vec::new(),
+            failures: 0,
             stuck: None,
             notifications: Notifications::default(),
             notes: Vec::new(),
@@ -328,8 +285,11 @@ impl Run {
         }
         let (complete, failed) = (phase.complete(), phase.failed > 0);
         if complete {
-            let following =
-                head.phases.iter().find(|phase| phase.kind > kind && !phase.complete()).map(|phase| phase.kind);
+            let following = head
+                .phases
+                .iter()
+                .find(|phase| phase.kind > kind && !phase.complete())
+                .map(|phase| phase.kind);
             let superseded = verdict.outcome == Outcome::Superseded && !task.id.subject.is_rollback();
             let what = match (failed, following) {
                 (true, _) if superseded => Onset::Finish(RunOutcome::Superseded),
@@ -362,16 +322,25 @@ impl Run {
         Self { due: None, version: self.version + 1, ..self.clone() }
     }
 
-    /// The head whose planning was given up.
-    #[must_use]
-    pub fn planning_stuck(&self, reason: String) -> Self {
-        Self { stuck: Some(reason), ..self.at_rest() }
+    /// Whether plan has not yet opened the first phase, or ended the run.
+    pub fn is_being_planned(&self) -> bool {
+        self.state == RunState::Planning || self.opening.as_ref().is_some_and(|opening| opening.by.is_none())
     }
 
-    /// The head whose planning is tried again.
+    /// The head after planning failed once more: given up after so many times, so that sweep leaves it to a person.
+    #[must_use]
+    pub fn planning_failed(&self, reason: &str) -> Self {
+        let failures = self.failures + 1;
+        if failures < MOST_FAILURES {
+            return Self { failures, version: self.version + 1, ..self.clone() };
+        }
+        Self { failures, stuck: Some(reason.to_owned()), ..self.at_rest() }
+    }
+
+    /// The head whose planning is tried again, because a person has sent its message again.
     #[must_use]
     pub fn planning_revived(&self, now: Timestamp) -> Self {
-        Self { stuck: None, ..self.clone() }.written(now)
+        Self { stuck: None, failures: 0, ..self.clone() }.written(now)
     }
 
     /// The head after sweep has woken its tasks.

@@ -100,12 +100,7 @@ impl Verdict {
 
     /// The verdict of a newer release having been there first.
     pub fn superseded(summary: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Superseded,
-            summary: summary.into(),
-            output: Output::None,
-            roll_back: None,
-        }
+        Self { outcome: Outcome::Superseded, summary: summary.into(), output: Output::None, roll_back: None }
     }
 
     /// The same verdict with the release to go back to, where there is one.

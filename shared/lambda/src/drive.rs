@@ -234,8 +234,12 @@ where
 
     async fn pass_on(&self, step: &Onward, head: &mut Run, task: &Task, now: Timestamp) -> Answer<()> {
         match step {
-            Onward::Wake(id) => self.function.queue.send(&[Outgoing::now(Message::wake(&task.run, id))]).await,
-            Onward::OpenPhase(kind) => open_phase(self.function.store, self.function.queue, head, *kind).await,
+            Onward::Wake(id) => {
+                self.function.queue.send(&[Outgoing::now(Message::wake(&task.run, id))]).await
+            }
+            Onward::OpenPhase(kind) => {
+                open_phase(self.function.store, self.function.queue, head, *kind).await
+            }
             Onward::FreeLock => match (&head.delivery, head.ticket()) {
                 (Some(delivery), Some(ticket)) => {
                     let (repository, environment) = (&head.id.repository, &delivery.environment);
@@ -277,7 +281,9 @@ where
 
     async fn load(&self) -> Answer<Option<(Run, Task)>> {
         // The task first: a head read after it counts at least what the task has counted.
-        let Some(task) = self.function.store.task(&self.wake.run, &self.wake.task).await? else { return Ok(None) };
+        let Some(task) = self.function.store.task(&self.wake.run, &self.wake.task).await? else {
+            return Ok(None);
+        };
         Ok(self.function.store.run(&self.wake.run).await?.map(|head| (head, task)))
     }
 

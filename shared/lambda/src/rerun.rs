@@ -28,24 +28,32 @@ pub(crate) async fn open(
     let request = match &asked.request {
         Some(request) => request.clone(),
         None => message.message_id.parse::<RequestId>().map_err(|error| {
-            Fault::reject(format!("the message's own id cannot name the request: {error}; give it a `request`"))
+            Fault::reject(format!(
+                "the message's own id cannot name the request: {error}; give it a `request`"
+            ))
         })?,
     };
+    let by = message.sender.as_deref().unwrap_or("unknown sender");
+    let Some(head) = store.run(&asked.run).await? else {
+        return Ok(refuse(format!(
+            "there is no run `{}`; its id is `<owner>.<repository>.<sha>`",
+            asked.run
+        )));
+    };
+    let tasks = store.tasks(&asked.run, None).await?;
+    // Read after the tasks: where the entry is absent, they are as they were before the request.
     if store.entry(&asked.run, &key(&request)).await?.is_some() {
         tracing::info!(run = %asked.run, task = %asked.task, request = %request, "the request is known already");
         return Ok(Opened::Yes);
     }
-    let by = message.sender.as_deref().unwrap_or("unknown sender");
-    let Some(head) = store.run(&asked.run).await? else {
-        return Ok(refuse(format!("there is no run `{}`; its id is `<owner>.<repository>.<sha>`", asked.run)));
-    };
-    let tasks = store.tasks(&asked.run, None).await?;
     let reopening = match decide(&head, &tasks, asked, now) {
         Ok(reopening) => reopening,
         Err(refusal) => {
             let what = format!("a re-run was refused: {refusal}");
             let key = format!("refused-{request}");
-            store.record(&asked.run, &domain::timeline::Entry { key, at: now, by: by.to_owned(), what }).await?;
+            store
+                .record(&asked.run, &domain::timeline::Entry { key, at: now, by: by.to_owned(), what })
+                .await?;
             return Ok(refuse(refusal.to_string()));
         }
     };

@@ -25,13 +25,22 @@ pub fn telemetry() {
     }
 }
 
-/// The SDK's configuration from the environment: ring for TLS, and timeouts well below any function's own.
+/// How long a connection to AWS may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// How long an answer may take to begin. DynamoDB, SQS and Secrets Manager answer within milliseconds: what takes
+/// longer is lost, and the SDK's next try succeeds while the webhook's eight seconds still run.
+const READ_LIMIT: Duration = Duration::from_millis(2500);
+/// How long a call may take with its three tries.
+const CALL_LIMIT: Duration = Duration::from_secs(7);
+
+/// The SDK's configuration from the environment: ring for TLS, and timeouts that let no hung call eat a function's own
+/// time. Adapters to services that take longer to answer allow for that themselves.
 pub async fn aws() -> SdkConfig {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .read_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_secs(20))
+        .connect_timeout(CONNECT_LIMIT)
+        .read_timeout(READ_LIMIT)
+        .operation_timeout(CALL_LIMIT)
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())

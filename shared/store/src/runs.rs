@@ -11,10 +11,10 @@ use domain::time::Timestamp;
 use domain::timeline::Entry;
 
 use crate::Store;
-use crate::timeline::entry_item;
 use crate::item::{
     Attributes, DUE, HEAD, Item, Key, REPOSITORY, RUN, RUNS_KEPT, body, number, text, text_of,
 };
+use crate::timeline::entry_item;
 
 /// The most actions of one transaction
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
@@ -219,7 +219,8 @@ fn new_task_item(task: &Task) -> Answer<Item> {
 /// What the index lists.
 fn due_of(item: &Attributes) -> Answer<Due> {
     let pk = text_of(item, "pk")?;
-    let unknown = |error| aws::lasting(format!("`{pk}` in the index `due` is neither run nor repository"), error);
+    let unknown =
+        |error| aws::lasting(format!("`{pk}` in the index `due` is neither run nor repository"), error);
     match pk.strip_prefix(REPOSITORY) {
         Some(repository) => repository.parse().map(Due::Repository).map_err(unknown),
         None => pk.trim_start_matches(RUN).parse().map(Due::Run).map_err(unknown),

@@ -22,10 +22,7 @@ fn document(root: &Shape) -> String {
     let mut waiting = vec![("the file".to_owned(), root.clone())];
     while !waiting.is_empty() {
         let (place, shape) = waiting.remove(0);
-        let (about, fields) = match &shape {
-            Shape::Record { about, fields } => (about, fields),
-            _ => continue,
-        };
+        let Shape::Record { about, fields } = &shape else { continue };
         let title = if place == "the file" { "The file".to_owned() } else { format!("`{place}`") };
         let _ = write!(
             tables,

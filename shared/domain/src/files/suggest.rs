@@ -33,11 +33,11 @@ fn changes(from: &[char], to: &[char]) -> usize {
         let mut current = vec![row + 1];
         for (column, &other) in to.iter().enumerate() {
             let changed = last[column] + usize::from(letter != other);
-            let mut least = changed.min(last[column + 1] + 1).min(current[column] + 1);
+            let mut fewest = changed.min(last[column + 1] + 1).min(current[column] + 1);
             if row > 0 && column > 0 && letter == to[column - 1] && from[row - 1] == other {
-                least = least.min(before[column - 1] + 1);
+                fewest = fewest.min(before[column - 1] + 1);
             }
-            current.push(least);
+            current.push(fewest);
         }
         before = std::mem::replace(&mut last, current);
     }

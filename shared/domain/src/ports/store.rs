@@ -201,6 +201,9 @@ pub struct Told {
     pub version: u64,
     /// For each thing said (a check run's name, `slack`, `mail`): where it lies and the hash of what was said.
     pub said: BTreeMap<String, Said>,
+    /// How often in a row telling has failed.
+    #[serde(default)]
+    pub failures: u32,
     /// Who is at work, and until when nobody else should be.
     pub lease: Option<(String, Timestamp)>,
 }

@@ -59,7 +59,8 @@ fn troubles(run: &Run, tasks: &[Task]) -> String {
         RunState::Finished(RunOutcome::Invalid(problems)) => problems
             .iter()
             .map(|problem| {
-                let number = |number: Option<u32>| number.map(|number| format!(":{number}")).unwrap_or_default();
+                let number =
+                    |number: Option<u32>| number.map(|number| format!(":{number}")).unwrap_or_default();
                 let line = number(problem.line) + &number(problem.column);
                 format!(
                     "• {} {}\n",

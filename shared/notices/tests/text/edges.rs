@@ -18,7 +18,12 @@ fn files_that_forbid_a_plan() {
             column: Some(3),
             message: "unknown field `covrage`; did you mean `coverage`?".to_owned(),
         },
-        Problem { path: "backend/a|b".to_owned(), line: None, column: None, message: "no <Dockerfile>".to_owned() },
+        Problem {
+            path: "backend/a|b".to_owned(),
+            line: None,
+            column: None,
+            message: "no <Dockerfile>".to_owned(),
+        },
     ];
     let run = run(RunState::Finished(RunOutcome::Invalid(problems)));
     assert_snapshot!(shown(&text::checks(&run, &[])), @r#"

@@ -25,6 +25,7 @@ struct State {
     objects: BTreeMap<ObjectName, (Value, Timestamp)>,
     applies: Vec<Applied>,
     fates: BTreeMap<String, Fate>,
+    spoilt: BTreeMap<String, Fate>,
 }
 
 /// One object that was applied.
@@ -71,6 +72,11 @@ impl MemoryCluster {
         self.state.with(|state| state.fates.insert(name.to_owned(), fate));
     }
 
+    /// From now on every object that holds this text, such as an image's digest, fares like this.
+    pub fn spoil(&self, text: &str, fate: Fate) {
+        self.state.with(|state| state.spoilt.insert(text.to_owned(), fate));
+    }
+
     /// Every apply of every object in its order.
     pub fn applies(&self) -> Vec<Applied> {
         self.state.with(|state| state.applies.clone())
@@ -84,8 +90,17 @@ impl MemoryCluster {
 }
 
 impl State {
+    /// How what is applied under the name fares.
     fn fate(&self, name: &str) -> Fate {
-        self.fates.get(name).cloned().unwrap_or(Fate::Healthy { after: Duration::ZERO })
+        let object = self.objects.iter().find(|(known, _)| known.kind == "Deployment" && known.name == name);
+        self.fate_of(name, object.map(|(_, (object, _))| object))
+    }
+
+    fn fate_of(&self, name: &str, object: Option<&Value>) -> Fate {
+        let text = object.map(Value::to_string).unwrap_or_default();
+        let spoilt = self.spoilt.iter().find(|(part, _)| text.contains(part.as_str()));
+        let known = spoilt.map(|(_, fate)| fate).or_else(|| self.fates.get(name));
+        known.cloned().unwrap_or(Fate::Healthy { after: Duration::ZERO })
     }
 
     /// The refusal, if any.
@@ -98,7 +113,7 @@ impl State {
             namespace: text("/metadata/namespace"),
             name: text("/metadata/name"),
         };
-        if let Fate::Refused { because } = self.fate(&name.name) {
+        if let Fate::Refused { because } = self.fate_of(&name.name, Some(object)) {
             return Some(format!("{} `{}/{}`: {because}", name.kind, name.namespace, name.name));
         }
         self.applies.push(Applied { name: name.clone(), object: object.clone() });

@@ -15,7 +15,19 @@ impl MemoryStore {
 
 /// Taken apart without a rest: what is added to the table is shown here too.
 fn items(tables: &Tables) -> BTreeMap<String, Value> {
-    let Tables { runs, history: _, tasks, told, deliveries, fences, locks, releases, timelines, watched, tips: _ } = tables;
+    let Tables {
+        runs,
+        history: _,
+        tasks,
+        told,
+        deliveries,
+        fences,
+        locks,
+        releases,
+        timelines,
+        watched,
+        tips: _,
+    } = tables;
     let mut items = BTreeMap::new();
     let mut add = |key: String, body: Value| items.insert(key, body);
     for (id, run) in runs {

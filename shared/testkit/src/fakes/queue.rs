@@ -242,9 +242,13 @@ impl Redelivery for MemoryQueue {
 
     async fn set_aside(&self, body: &str, reason: &str) -> Answer<()> {
         let set_aside = |state: &mut State| {
-            // All queues are one here: whose letters they are is told by the message in hands.
-            let message = state.messages.values().find(|message| message.body == body);
-            let queue = message.ok_or_else(|| Fault::reject("no queue holds such a message"))?.queue;
+            // All queues are one here: whose letters they are is told by the message in hands, or by what a function
+            // wrote itself to be sent again.
+            let in_hands = state.messages.values().find(|message| message.body == body);
+            let written =
+                || serde_json::from_str(body).ok().map(|message: domain::message::Message| message.queue());
+            let queue = in_hands.map(|message| message.queue).or_else(written);
+            let queue = queue.ok_or_else(|| Fault::reject("no queue holds such a message"))?;
             let (body, reason) = (body.to_owned(), Some(printable_reason(reason)));
             state.dead.push(DeadLetter { queue, body, reason });
             Ok(())
