@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Context;
 
-use crate::support::{Folder, Held, slipway, status_code, unique};
+use crate::support::{Folder, Held, forget, slipway, status_code, unique};
 
 /// The first of two times five free ports that follow each other.
 fn free_ports() -> anyhow::Result<u16> {
@@ -56,6 +56,7 @@ async fn two_clouds_have_ports_of_their_own_and_a_taken_one_is_named() -> anyhow
     let held = TcpListener::bind((Ipv4Addr::LOCALHOST, base + 2))?;
     check(base, &format!("port {} is taken;", base + 2)).await?;
     drop(held);
+    forget(&third)?;
     other.end_in_order().await?;
     traces_of_other.assert_gone().await
 }
