@@ -79,6 +79,8 @@ def serve(listener):
     from redelivery import hasten
     from wire import Wire, remember_callers
 
+    # A finished batch wakes the pollers, finds nothing and would make the next message wait for 50 ms.
+    lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.002
     let_builds_publish_events()
     let_batches_need_the_single_action()
     let_requests_name_their_resources()
