@@ -79,7 +79,7 @@ async fn burst(bench: &Bench, cloud: &Cloud, size: usize, report: &mut Report) -
 /// Pushes the commits of the burst, so many to each repository; in the order in which webhooks are to tell of them.
 async fn push_all(bench: &Bench, cloud: &Cloud, size: usize) -> anyhow::Result<Vec<RunId>> {
     let record = cloud.record();
-    let checkout = pushes::checkout(1, &scene::checkout_of(&bench.workspace), record).await?;
+    let checkout = pushes::six_stages(&scene::checkout_of(&bench.workspace), record).await?;
     let repositories = size.min(REPOSITORIES);
     let token = &record.credentials.github_token;
     let github = record.github_url().replace("http://", &format!("http://x:{token}@"));

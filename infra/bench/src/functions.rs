@@ -94,7 +94,7 @@ impl<'a> Stand<'a> {
     async fn set(bench: &'a Bench, cloud: &Cloud, emulator: PathBuf) -> anyhow::Result<Self> {
         let record = cloud.record();
         let folder = scene::checkout_of(&bench.workspace);
-        let checkout = pushes::checkout(1, &folder, record).await?;
+        let checkout = pushes::six_stages(&folder, record).await?;
         let keys = &record.credentials;
         let common = [
             ("AWS_ENDPOINT_URL", record.aws_url()),

@@ -61,7 +61,27 @@ impl Sender {
     }
 }
 
-/// A checkout of a repository of so many services, in the cloud's folder.
+/// The pipeline file of one service and nothing else: each stage has one task.
+const ONE_TASK_A_STAGE: &str = "version: 1
+services:
+  service_001: {}
+notifications:
+  slack: \"#vivesphere-deploys\"
+  email: [team@vivesphere.example]
+";
+
+/// A checkout of a repository of one service without checks and integration tests, in the cloud's folder: a run of
+/// six stages with one task in each.
+///
+/// # Errors
+/// When git refuses.
+pub(crate) async fn six_stages(folder: &Path, record: &Record) -> anyhow::Result<Workbench> {
+    let checkout = checkout(1, folder, record).await?;
+    checkout.write("infrastructure/ci_cd/pipeline.yaml", ONE_TASK_A_STAGE)?;
+    Ok(checkout)
+}
+
+/// A checkout of a repository of so many services with checks and integration tests, in the cloud's folder.
 ///
 /// # Errors
 /// When git refuses.

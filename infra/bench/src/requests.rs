@@ -59,6 +59,9 @@ pub(crate) async fn measure(bench: &Bench, services: &[usize], report: &mut Repo
             output::progress(&format!("requests: a run of {number} services"));
             let counted = counter.run(*number).await?;
             totals.push((count(*number), told(*number, &counted, report)));
+            // Who asked for what, for whoever wants to know where they come from.
+            let path = bench.workspace.join(format!(".slipway/bench/requests-{number}.json"));
+            std::fs::write(&path, serde_json::to_vec_pretty(&counted.requests)?)?;
             if *number == 1 {
                 counter.price("warm", &counted, Some(MOST_DOLLARS), report)?;
                 details(&counted.requests, report);
@@ -223,6 +226,14 @@ fn details(requests: &Requests, report: &mut Report) {
     for ((service, operation), number) in of_functions(requests) {
         let number = count(usize::try_from(number).unwrap_or(usize::MAX));
         report.add(format!("requests of 1, {service} {operation}"), number, "");
+    }
+    let mut by_caller: BTreeMap<&str, u64> = BTreeMap::new();
+    for entry in requests.aws.iter().filter(|entry| !entry.caller.is_empty() && entry.caller != "sweep") {
+        *by_caller.entry(&entry.caller).or_default() += entry.count;
+    }
+    for (caller, number) in by_caller {
+        let number = count(usize::try_from(number).unwrap_or(usize::MAX));
+        report.add(format!("requests of 1, by {caller}"), number, "");
     }
     for (route, number) in &requests.github {
         let number = count(usize::try_from(*number).unwrap_or(usize::MAX));

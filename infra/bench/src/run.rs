@@ -41,7 +41,7 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
             let record = cloud.record();
             let watch = Watch::of(record).await?;
             let sender = Sender::instead_of_github(&bench.workspace, cloud)?;
-            let checkout = pushes::checkout(1, &scene::checkout_of(&bench.workspace), record).await?;
+            let checkout = pushes::six_stages(&scene::checkout_of(&bench.workspace), record).await?;
             let functions = scene::functions_of(&bench.workspace);
             let mut samples = Vec::new();
             for number in 1..=WARM_UP + RUNS {
