@@ -19,7 +19,15 @@ pub(crate) async fn in_cloud(
     name: &str,
     story: impl AsyncFnOnce(&World<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let options = Options::new(&local::workspace(), name);
+    in_cloud_with(Options::new(&local::workspace(), name), story).await
+}
+
+/// The same in a cloud with other options.
+pub(crate) async fn in_cloud_with(
+    options: Options,
+    story: impl AsyncFnOnce(&World<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let name = options.name.clone();
     programs::all_current(&options.functions_dir, &options.template)?;
     let (label, state_dir) = (options.label(), options.state_dir.clone());
     let mut interrupts = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -1,5 +1,6 @@
 //! Whole-pipeline stories and the tidy test.
 
+mod chaos;
 mod cloud;
 mod http;
 mod programs;

@@ -23,6 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) const REPOSITORY: &str = "vive-sphere/bot-manager";
 
 /// A message that a function has set aside.
+#[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) body: String,
     pub(crate) attributes: BTreeMap<String, String>,
@@ -44,7 +45,7 @@ impl<'a> World<'a> {
         Ok(Self { cloud, record, watch: Watch::of(record).await?, aws: cloud.aws(), builds })
     }
 
-    fn output(&self, name: &str) -> anyhow::Result<&str> {
+    pub(crate) fn output(&self, name: &str) -> anyhow::Result<&str> {
         self.record.outputs.get(name).map(String::as_str).with_context(|| format!("no output `{name}`"))
     }
 

@@ -6,6 +6,7 @@
 mod aws;
 mod claim;
 mod cloud;
+mod disturb;
 mod functions;
 mod http;
 mod kubeconfig;
@@ -32,6 +33,7 @@ mod workbench;
 
 pub use aws::Aws;
 pub use cloud::Cloud;
+pub use disturb::Disturbance;
 pub use http::get_json;
 pub use leftovers::down;
 pub use options::{Options, workspace};

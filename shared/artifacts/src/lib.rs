@@ -3,8 +3,10 @@
 mod body;
 
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
@@ -24,7 +26,10 @@ impl Artifacts {
     pub fn new(config: &SdkConfig, bucket: impl Into<String>) -> Self {
         // A local S3 has one host, so that the bucket must stand in the path.
         let local = config.endpoint_url().is_some();
-        let settings = aws_sdk_s3::config::Builder::from(config).force_path_style(local).build();
+        let settings = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(local)
+            .timeout_config(timeouts())
+            .build();
         Self { client: Client::from_conf(settings), bucket: bucket.into() }
     }
 
@@ -87,6 +92,15 @@ impl domain::ports::Artifacts for Artifacts {
     fn place(&self, key: &str) -> String {
         format!("{}/{key}", self.bucket)
     }
+}
+
+/// The time until an answer begins holds the whole body of an upload, such as a repository's zip.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_secs(45))
+        .build()
 }
 
 fn is_missing(error: &SdkError<HeadObjectError>) -> bool {

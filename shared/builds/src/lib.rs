@@ -6,7 +6,10 @@
 mod find;
 mod status;
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::error::{BuildError, SdkError};
 use aws_sdk_codebuild::operation::start_build::StartBuildError;
@@ -31,7 +34,8 @@ pub struct Builds {
 impl Builds {
     /// The project of that name, whose results go into the bucket.
     pub fn new(config: &SdkConfig, project: impl Into<String>, bucket: impl Into<String>) -> Self {
-        Self { client: Client::new(config), project: project.into(), bucket: bucket.into() }
+        let settings = aws_sdk_codebuild::config::Builder::from(config).timeout_config(timeouts()).build();
+        Self { client: Client::from_conf(settings), project: project.into(), bucket: bucket.into() }
     }
 
     /// One zip, at the same place whatever the build's id.
@@ -109,6 +113,15 @@ impl domain::ports::Builds for Builds {
             Err(error) => Err(aws::fault(format!("build `{id}` cannot be stopped"), error)),
         }
     }
+}
+
+/// `StartBuild` and lists of a hundred builds take their time.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(20))
+        .build()
 }
 
 fn is_gone(error: &SdkError<StopBuildError>) -> bool {
