@@ -3,6 +3,7 @@
 mod arrivals;
 mod delivery;
 mod dropped;
+mod mended;
 mod proposals;
 mod refused;
 
@@ -23,6 +24,7 @@ async fn bad_input_is_refused_recorded_or_set_aside() -> anyhow::Result<()> {
         arrivals::what_nobody_serves(world).await?;
         dropped::a_task_that_nobody_knows(world).await?;
         dropped::messages_that_cannot_be_read(world).await?;
+        mended::play(world).await?;
         proposals::play(world).await
     })
     .await

@@ -25,18 +25,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let (own_queue, bucket) = (variables.text("PLAN_QUEUE_URL"), variables.text("BUCKET_NAME"));
-    let dead_letters = variables.text("DEAD_LETTERS_URL");
+    let (dead_letters, bucket) = (variables.text("DEAD_LETTERS_URL"), variables.text("BUCKET_NAME"));
     let (api, secret_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let credentials = Credentials::parse(&Secrets::new(&aws).secret(&secret_id).await?)?;
     let source = GitHub::new(&api, credentials.app_id, &credentials.private_key)?;
-    let (store, queue, artifacts) =
-        (Store::new(&aws, table), Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
-    let (planner, redelivery) =
-        (Planner { store, queue, artifacts, source }, Redelivery::new(&aws, own_queue, dead_letters));
+    let redelivery = Redelivery::new(&aws, &queues[&QueueName::Plan], dead_letters);
+    let (queue, artifacts) = (Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
+    let planner = Planner { store: Store::new(&aws, table), queue, artifacts, source };
     let handle = async |record: lambda::Record| planner.handle(&record.body, Timestamp::now()).await;
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

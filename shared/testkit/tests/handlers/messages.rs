@@ -50,11 +50,14 @@ async fn only_what_cannot_be_read_is_set_aside_with_its_reason() {
         reason: Some(reason.to_owned()),
     };
     let expected = [
-        letter("{", "the body is not a JSON object with a field `kind`: EOF while parsing an object at line 1 column 1"),
+        letter(
+            "{",
+            "the body is not a JSON object with a field `kind`: EOF while parsing an object at line 1 column 1",
+        ),
         letter(&elsewhere, "a message of this kind and stage belongs on the `notify` queue"),
     ];
     let mut dead = world.queue.dead();
-    dead.sort_by(|one, other| one.body.cmp(&other.body).reverse());
+    dead.sort_by(|one, other| one.body.cmp(&other.body));
     assert_eq!(dead, expected);
     assert_eq!(world.tests.running().len(), 1, "the good one was handled");
 }
