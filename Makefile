@@ -4,6 +4,7 @@
 #   make demo     doctor, build, a cloud on this machine, two commits on their way; KEEP=1 leaves it up
 #   make test     doctor, formatting, lints, cfn-lint, all tests
 #   make sam       each function in SAM's container, against a cloud on this machine; `make test` does it too
+#   make bench    the release build, measured and compared with the last result; ONLY=run,burst takes parts
 #   make up       a cloud on this machine until Ctrl-C;  make down  ends it from elsewhere
 
 SHELL := /bin/sh
@@ -11,7 +12,7 @@ SLIPWAY := target/debug/slipway
 KEEP ?= 0
 PORT ?= 4570
 
-.PHONY: doctor sam-cli build demo test sam up down reference
+.PHONY: doctor sam-cli build demo test sam up down reference bench
 
 doctor:
 	@sh infra/doctor.sh
@@ -47,3 +48,9 @@ up: doctor build
 
 down:
 	@$(SLIPWAY) local down
+
+# The functions as they are deployed, and the bench with them: what it plays of the cloud must not be the slow part.
+BENCHED := webhook plan test build publish deploy verify notify sweep bench
+bench: doctor sam-cli
+	cargo build --release --workspace $(BENCHED:%=--bin slipway-%)
+	@target/release/slipway-bench $(if $(ONLY),--only $(ONLY))
