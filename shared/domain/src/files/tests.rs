@@ -98,7 +98,7 @@ fn aliased(alias: &str) -> String {
 
 #[test]
 fn every_problem_is_told_in_order_with_its_place() {
-    let file = r##"version: 1
+    let file = r"version: 1
 services:
   authentication:
     test: {comand: pytest, coverage: 101}
@@ -112,7 +112,7 @@ services:
 integration:
 notifications: {slack: deploys, email: [me]}
 check: {}
-"##;
+";
     let told = pipeline::parse(file).expect_err("many problems").0;
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
