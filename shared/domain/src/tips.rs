@@ -18,7 +18,7 @@ pub const INTERVAL: Duration = Duration::from_mins(15);
 
 /// How long a plan request of a tip check waits, so that a webhook that is only late comes first. GitHub sends one
 /// within seconds of the push.
-pub const GRACE: Duration = Duration::from_mins(1);
+pub const GRACE: Duration = Duration::from_secs(30);
 
 /// The most commits that one look sends to plan; the branches beyond are left as they were for the next look.
 pub const MOST_PLANNED: usize = 100;
