@@ -7,20 +7,23 @@ use domain::task::ObjectName;
 use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::LogParams;
+use kube::api::{ListParams, LogParams};
 use kube::{Api, Client};
 use tokio::time::Instant;
 
 use crate::evidence::{Finding, last_lines};
 use crate::fault::ask;
+use crate::refusal::tidy;
 use crate::scene::{Judgement, Scene};
 use crate::workload::Workload;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const LOG_LINES: usize = 10;
+const MOST_EVENTS_READ: u32 = 100;
+const EVENTS_SHOWN: usize = 3;
 
 /// Kinds without a rollout are complete once they are applied.
 pub(crate) async fn follow(client: &Client, target: &ObjectName, patience: Duration) -> Answer<Rollout> {
@@ -52,7 +55,7 @@ async fn follow_kind<W: Workload>(
         }
         match judgement {
             Judgement::Lost(findings) => {
-                return Ok(Rollout::Hopeless(with_logs(client, target, findings).await));
+                return Ok(Rollout::Hopeless(in_their_words(client, target, findings).await));
             }
             Judgement::Going(_) if Instant::now() + pause < deadline => {}
             known => return Ok(known.plain()),
@@ -89,13 +92,14 @@ async fn watch<W: Workload>(
     scene.judge(Timestamp::now())
 }
 
-/// Adds the last lines of crashed containers; without them the evidence still stands.
-async fn with_logs(client: &Client, target: &ObjectName, findings: Vec<Finding>) -> Vec<String> {
+/// Adds what the cluster says of crashed pods, and their containers' last lines; without them the evidence still stands.
+async fn in_their_words(client: &Client, target: &ObjectName, findings: Vec<Finding>) -> Vec<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &target.namespace);
     let mut lines = Vec::new();
     for finding in findings {
         lines.push(finding.line);
         let Some((pod, container)) = finding.crashed else { continue };
+        lines.extend(warnings(client, target, &pod).await);
         for previous in [true, false] {
             let parameters = LogParams {
                 container: Some(container.clone()),
@@ -113,6 +117,26 @@ async fn with_logs(client: &Client, target: &ObjectName, findings: Vec<Finding>)
         }
     }
     lines
+}
+
+/// The newest warnings about a pod, one line each.
+async fn warnings(client: &Client, target: &ObjectName, pod: &str) -> Vec<String> {
+    let events: Api<Event> = Api::namespaced(client.clone(), &target.namespace);
+    let about = ListParams::default()
+        .fields(&format!("involvedObject.kind=Pod,involvedObject.name={pod},type=Warning"))
+        .limit(MOST_EVENTS_READ);
+    let mut found = ask(|| events.list(&about)).await.map(|list| list.items).unwrap_or_default();
+    found.sort_by_key(|event| std::cmp::Reverse(event.last_timestamp.as_ref().map(|time| time.0)));
+    found
+        .iter()
+        .take(EVENTS_SHOWN)
+        .map(|event| {
+            let times = event.count.filter(|count| *count > 1).map(|count| format!(", {count} times"));
+            let reason = event.reason.as_deref().unwrap_or("Warning");
+            let message = event.message.as_deref().unwrap_or("no message");
+            tidy(&format!("event {reason}{}: {message}", times.unwrap_or_default()))
+        })
+        .collect()
 }
 
 fn label(target: &ObjectName) -> String {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use domain::ids::{RunId, Stage as TaskStage};
 use domain::run::{Run, RunOutcome, RunState};
-use domain::task::{State, Task};
+use domain::task::{Outcome, Output, State, Task};
 use local::seen;
 
+use super::visitor::Visitor;
 use super::{Stage, progress::Progress, show};
 use crate::output;
 
@@ -18,6 +19,12 @@ const LIMIT: Duration = Duration::from_mins(10);
 const TEST_FILE: &str = "backend/authentication/tests/test_authentication_api.py";
 const EXPECTED: &str = "(201, 3600)";
 const BROKEN: &str = "(418, 3600)";
+
+/// What the third act writes into the service's configuration, where a number is read.
+const MANIFEST: &str = "infrastructure/kubernetes/auth-deployment.yaml";
+const LIFETIME: &str = "TOKEN_LIFETIME_SECONDS: \"3600\"";
+const UNREADABLE: &str = "TOKEN_LIFETIME_SECONDS: \"one hour\"";
+const SERVICE: &str = "authentication";
 
 /// Plays all acts.
 ///
@@ -30,6 +37,7 @@ pub(crate) async fn play(stage: &Stage) -> anyhow::Result<()> {
     show::run(stage, &head, &tasks).await?;
     ensure!(head.state == RunState::Finished(RunOutcome::Passed), "the first run should have passed");
     show::services(stage, &head).await?;
+    let delivered = head.delivery.clone().context("the first run was delivered")?;
 
     output::heading("Act 2: a push that breaks a unit test");
     stage.bench.edit(TEST_FILE, EXPECTED, BROKEN)?;
@@ -37,7 +45,19 @@ pub(crate) async fn play(stage: &Stage) -> anyhow::Result<()> {
     let (head, tasks) = follow(stage, &second).await?;
     show::run(stage, &head, &tasks).await?;
     check_broken(stage, &head, &tasks).await?;
-    output::good("both acts ended as they should");
+
+    output::heading("Act 3: a push whose tests pass and whose service never becomes healthy");
+    stage.bench.edit(TEST_FILE, BROKEN, EXPECTED)?;
+    stage.bench.edit(MANIFEST, LIFETIME, UNREADABLE)?;
+    let visitor = Visitor::enter(stage, &delivered).await?;
+    let third = push(stage, "Say the token's lifetime in words").await?;
+    let (head, tasks) = follow(stage, &third).await?;
+    let visits = visitor.leave().await?;
+    show::run(stage, &head, &tasks).await?;
+    show::services(stage, &head).await?;
+    check_gone_back(&head, &tasks, &first)?;
+    output::detail(&format!("meanwhile {} requests to {SERVICE}: all answered 200", visits));
+    output::good("all three acts ended as they should");
     Ok(())
 }
 
@@ -65,5 +85,28 @@ async fn check_broken(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Resu
     let annotated = annotations
         .any(|note| note.path == TEST_FILE && usize::try_from(note.start_line).is_ok_and(|at| at == line));
     ensure!(annotated, "no check run annotates {TEST_FILE} line {line}");
+    Ok(())
+}
+
+/// The evidence holds the pod's own words, the service went back to the first commit's release, and that serves.
+fn check_gone_back(head: &Run, tasks: &[Task], first: &RunId) -> anyhow::Result<()> {
+    ensure!(head.state == RunState::Finished(RunOutcome::Failed), "the third run should have failed");
+    let of = |stage, rollback: bool| {
+        let wanted = |task: &&Task| {
+            task.id.stage == stage
+                && task.id.subject.is_rollback() == rollback
+                && task.id.subject.service().is_some_and(|service| service.as_str() == SERVICE)
+        };
+        tasks.iter().find(wanted).and_then(Task::verdict).with_context(|| format!("no {stage} of {SERVICE}"))
+    };
+    let failed = of(TaskStage::Verify, false)?;
+    let Output::Evidence(evidence) = &failed.output else { bail!("verify left no evidence") };
+    for word in ["exit code 1", "one hour"] {
+        ensure!(evidence.iter().any(|line| line.contains(word)), "no `{word}` in {evidence:?}");
+    }
+    let back = of(TaskStage::Deploy, true)?;
+    ensure!(back.summary.contains(first.sha.short()), "{SERVICE} went elsewhere: {}", back.summary);
+    let confirmed = of(TaskStage::Verify, true)?;
+    ensure!(confirmed.outcome == Outcome::Passed, "the old release does not serve: {}", confirmed.summary);
     Ok(())
 }

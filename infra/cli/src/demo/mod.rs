@@ -1,8 +1,9 @@
-//! `slipway local demo`: two pushes travel the whole way on this machine, and people see what became of them.
+//! `slipway local demo`: three pushes travel the whole way on this machine, and people see what became of them.
 
 mod acts;
 mod progress;
 mod show;
+mod visitor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

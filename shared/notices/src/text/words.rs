@@ -127,11 +127,32 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
         (_, Some(Stage::Deploy)) => {
             Some("Correct the manifest that the cluster refuses and push again.".to_owned())
         }
-        (_, Some(Stage::Verify)) => Some(
-            "The new version does not serve. Read the evidence, then push a fix or revert the commit."
-                .to_owned(),
-        ),
+        (_, Some(Stage::Verify)) => Some(format!(
+            "The new version does not serve. {} Read the evidence, then push a fix or revert the commit.",
+            way_back(tasks)
+        )),
         (_, None) => None,
+    }
+}
+
+/// What became of the services that had to go back.
+fn way_back(tasks: &[Task]) -> String {
+    let ended = |outcome: Outcome, stage: Option<Stage>| -> Vec<String> {
+        tasks
+            .iter()
+            .filter(|task| task.id.subject.is_rollback() && stage.is_none_or(|stage| task.id.stage == stage))
+            .filter(|task| task.verdict().is_some_and(|verdict| verdict.outcome == outcome))
+            .filter_map(|task| task.id.subject.service().map(|name| format!("`{name}`")))
+            .collect()
+    };
+    let (lost, back) = (ended(Outcome::Failed, None), ended(Outcome::Passed, Some(Stage::Verify)));
+    match (lost.is_empty(), back.is_empty()) {
+        (false, _) => format!(
+            "The way back failed too for {}: what the cluster runs there is not verified, look at it now.",
+            lost.join(", ")
+        ),
+        (true, false) => format!("Its last verified release is back and serves: {}.", back.join(", ")),
+        (true, true) => "There is no verified release to go back to.".to_owned(),
     }
 }
 

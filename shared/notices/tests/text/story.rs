@@ -44,6 +44,10 @@ pub fn run(state: RunState) -> Run {
             fence: 12,
         }),
         opening: None,
+        round: 0,
+        reruns: Vec::new(),
+        failures: 0,
+        stuck: None,
         notifications: Notifications {
             slack: Some("#deploys".to_owned()),
             email: vec!["team@example.com".to_owned()],
