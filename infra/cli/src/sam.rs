@@ -39,7 +39,7 @@ pub(crate) struct Loopback {
 /// Prepares everything and prints what a shell is to evaluate: `eval "$(slipway local sam)"`.
 pub(crate) async fn run(arguments: Sam) -> anyhow::Result<ExitCode> {
     let options = Options::new(&local::workspace(), &arguments.which.name);
-    let (record, prepared) = sam::prepare(&options, &std::env::current_exe()?, &output::progress).await?;
+    let (record, prepared) = sam::prepare(&options, &output::progress).await?;
     let commit = sam::plant_commit(&options, REPOSITORY).await?;
     if arguments.hold || arguments.release {
         sam::hold(&record, arguments.hold).await?;

@@ -113,7 +113,7 @@ impl Cloud {
             None => services.cluster(listeners.cluster, &options, &engine, base_image, &operator, record)?,
         };
         record.kubeconfig = Some(cluster.path.clone());
-        services.loopback(&options.state_dir, record);
+        services.loopback(&options, record);
 
         progress("deploying template.yaml through CloudFormation");
         let record = record.clone();

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::light::Light;
+use crate::options::Options;
 use crate::record::Record;
 use crate::settle::{APP_ID, AppKey};
 use crate::{sam, slack};
@@ -88,8 +89,8 @@ impl Services {
     }
 
     /// Serves the cloud's ports to containers of `sam local`.
-    pub(crate) fn loopback(&self, state_dir: &Path, record: &Record) {
-        let (sockets, ports) = (sam::sockets(state_dir), sam::ports(record));
+    pub(crate) fn loopback(&self, options: &Options, record: &Record) {
+        let (sockets, ports) = (sam::sockets(options), sam::ports(record));
         let shutdown = self.shutdown.clone();
         self.spawn("the way from containers", async move { sam::outside(sockets, ports, shutdown).await });
     }

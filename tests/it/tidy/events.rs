@@ -1,6 +1,7 @@
 //! Every example event against the parser of the function that would get it.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use domain::github_event;
@@ -13,6 +14,9 @@ use slipway_webhook::Request;
 use super::Findings;
 use super::checkout::Checkout;
 use super::template::Template;
+
+/// Where the way to use an event stands.
+const GUIDE: &str = "CONTRIBUTING.md";
 
 /// The function that an event belongs to stands in the file's name: `plan.json`, `codebuild-test-state-change.json`.
 /// GitHub's are the webhook's.
@@ -30,6 +34,52 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
     }
     for function in template.functions.iter().filter(|function| !seen.contains(&function.name)) {
         findings.push(format!("events/{}.json: missing; add an example event for SAM local", function.name));
+    }
+    findings.extend(check_guide(template, &checkout.text(GUIDE)?, |path| checkout.text(path)));
+    findings.extend(check_commit(checkout)?);
+    Ok(findings)
+}
+
+/// For every function the guide has a command for SAM local, with an event that the function understands.
+fn check_guide(template: &Template, guide: &str, text: impl Fn(&str) -> anyhow::Result<String>) -> Findings {
+    let mut findings = Findings::new();
+    for function in &template.functions {
+        let command = format!("sam local invoke {} -e events/", function.id);
+        let named = guide.split(&command).nth(1).and_then(|rest| rest.split_once(".json"));
+        let understood = named.map(|(stem, _)| parse(stem, &text(&format!("events/{stem}.json"))?));
+        match understood {
+            Some(Ok(name)) if name == function.name => {}
+            Some(Ok(name)) => {
+                findings.push(format!("{GUIDE}: the event for {} is one of {name}", function.id));
+            }
+            Some(Err(error)) => findings.push(format!("{GUIDE}: the event for {}: {error:#}", function.id)),
+            None => findings.push(format!("{GUIDE}: no `{command}….json`; SAM local is for every function")),
+        }
+    }
+    findings
+}
+
+/// The runs in the events are of the commit that infra/sam/commit.sh makes.
+fn check_commit(checkout: &Checkout) -> anyhow::Result<Findings> {
+    let folder = std::env::temp_dir().join(format!("slipway-tidy-{}", std::process::id()));
+    let made = Command::new("sh")
+        .args(["-c", "git init --quiet --bare && sh infra/sam/commit.sh"])
+        .env("GIT_DIR", &folder)
+        .current_dir(checkout.root())
+        .output();
+    let made = made.context("sh and git are needed")?;
+    std::fs::remove_dir_all(folder)?;
+    ensure!(made.status.success(), "infra/sam/commit.sh: {}", String::from_utf8_lossy(&made.stderr));
+    let commit = String::from_utf8(made.stdout)?.trim().to_owned();
+    let mut findings = Findings::new();
+    for path in checkout.below("events/", ".json") {
+        let text = checkout.text(path)?;
+        let others = text.split("vive-sphere.bot-manager.").skip(1).any(|rest| !rest.starts_with(&commit));
+        if others {
+            findings.push(format!(
+                "{path}: names a run of another commit than `{commit}`; `python3 infra/sam/events.py` fits it"
+            ));
+        }
     }
     Ok(findings)
 }
@@ -93,4 +143,23 @@ fn what_a_function_would_refuse_is_found() {
     ] {
         assert!(parse(stem, &text).is_err(), "{stem} {text}");
     }
+}
+
+#[test]
+fn a_function_that_the_guide_forgets_is_found() -> anyhow::Result<()> {
+    let checkout = Checkout::here()?;
+    let template = Template::parse(&checkout.text("template.yaml")?)?;
+    let guide = checkout.text(GUIDE)?;
+    for (guide, found) in [
+        (guide.replace("invoke PlanFunction", "invoke"), "invoke PlanFunction"),
+        (
+            guide.replace("-e events/build.json", "-e events/test.json"),
+            "the event for BuildFunction is one of test",
+        ),
+        (guide.replace("-e events/deploy.json", "-e events/none.json"), "the event for DeployFunction"),
+    ] {
+        let findings = check_guide(&template, &guide, |path| checkout.text(path));
+        assert!(findings.len() == 1 && findings[0].contains(found), "{findings:#?}");
+    }
+    Ok(())
 }

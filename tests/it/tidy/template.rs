@@ -16,6 +16,8 @@ pub(super) struct Template {
 
 /// One Lambda function.
 pub(super) struct Function {
+    /// Its logical id.
+    pub(super) id: String,
     /// As in its folder's name.
     pub(super) name: String,
     pub(super) timeout: u64,
@@ -33,7 +35,7 @@ impl Template {
         let mut template = Self { resources, functions: Vec::new() };
         let functions: anyhow::Result<Vec<_>> = template
             .of_type("AWS::Serverless::Function")
-            .map(|(_, properties)| function(properties))
+            .map(|(id, properties)| function(id, properties))
             .collect();
         template.functions = functions?;
         ensure!(template.functions.len() == 9, "the template has {} functions", template.functions.len());
@@ -78,7 +80,7 @@ pub(super) fn statements(document: &Value) -> Vec<Statement> {
     list(&document["Statement"]).iter().map(one).collect()
 }
 
-fn function(properties: &Value) -> anyhow::Result<Function> {
+fn function(id: &str, properties: &Value) -> anyhow::Result<Function> {
     let code = properties["CodeUri"].as_str().unwrap_or_default();
     let name = code
         .strip_prefix("functions/")
@@ -86,6 +88,7 @@ fn function(properties: &Value) -> anyhow::Result<Function> {
     let variables = properties["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
     let events = properties["Events"].as_object().cloned().unwrap_or_default();
     Ok(Function {
+        id: id.to_owned(),
         name: name.to_owned(),
         timeout: properties["Timeout"].as_u64().with_context(|| format!("`{name}` has no timeout"))?,
         role: properties["Role"].as_str().and_then(arn_of).unwrap_or_default().to_owned(),

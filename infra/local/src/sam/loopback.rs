@@ -28,6 +28,8 @@ pub(crate) async fn outside(
     ports: Vec<u16>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    // What a cloud that was killed has left.
+    let _ = fs::remove_dir_all(&folder);
     for port in ports {
         let socket = bind(&folder, port)?;
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(async move {
@@ -42,6 +44,7 @@ pub(crate) async fn outside(
         }));
     }
     shutdown.cancelled().await;
+    let _ = fs::remove_dir_all(&folder);
     Ok(())
 }
 
@@ -87,7 +90,6 @@ async fn join(tcp: io::Result<TcpStream>, unix: io::Result<UnixStream>) -> io::R
 fn bind(folder: &Path, port: u16) -> anyhow::Result<UnixListener> {
     let making = || format!("making a socket in {}", folder.display());
     fs::create_dir_all(folder).with_context(making)?;
-    let _ = fs::remove_file(folder.join(port.to_string()));
     let descriptor = File::open(folder).with_context(making)?;
     let path = format!("/proc/self/fd/{}/{port}", descriptor.as_raw_fd());
     UnixListener::bind(path).with_context(making)
@@ -123,7 +125,7 @@ mod tests {
 
         shutdown.cancel();
         serving.await??;
-        fs::remove_dir_all(folder)?;
+        assert!(!folder.exists());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -40,14 +40,13 @@ pub struct Prepared {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// Prepares everything for `sam local`. The functions are links to the compiled binaries: a rebuilt one is in effect
-/// at once. `program` is this command, which brings the cloud's ports into the container.
+/// Prepares everything for `sam local`. The functions' code is the folder of the compiled binaries itself: a rebuilt
+/// one is in effect at once.
 ///
 /// # Errors
 /// When the cloud is not up, a function is not built, or the image cannot be made.
 pub async fn prepare(
     options: &Options,
-    program: &Path,
     progress: Progress<'_>,
 ) -> anyhow::Result<(Record, Prepared)> {
     let record = Record::read(&options.state_dir)?.filter(Record::is_running);
@@ -61,16 +60,25 @@ pub async fn prepare(
         progress,
     )
     .await?;
+    ensure!(
+        sockets(options).exists(),
+        "the cloud runs other functions than those of {}",
+        options.functions_dir.display()
+    );
     let folder = folder(&options.state_dir);
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let source = fs::read_to_string(&options.template)
         .with_context(|| format!("reading {}", options.template.display()))?;
-    let mut fitting =
-        Fitting { architecture: architecture(), shared: endpoints(&record), functions: BTreeMap::new() };
-    for (name, _) in template::functions(&source) {
-        let binary = options.functions_dir.join(format!("slipway-{name}"));
-        make_function(&folder, &name, &binary, program)?;
-        fitting.functions.insert(name.clone(), deployed_variables(&record, &name).await?);
+    let mut fitting = Fitting {
+        folder: std::path::absolute(&options.functions_dir)?.display().to_string(),
+        architecture: architecture(),
+        shared: shared_variables(&record),
+        functions: BTreeMap::new(),
+    };
+    for name in template::functions(&source) {
+        fitting.functions.insert(name.to_owned(), deployed_variables(&record, name).await?);
     }
+    make_bootstrap(&options.functions_dir)?;
     let path = folder.join("template.yaml");
     fs::write(&path, template::fitted(&source, &fitting))?;
     let variables = variables(&record, &path);
@@ -106,9 +114,9 @@ pub(crate) fn folder(state_dir: &Path) -> PathBuf {
     state_dir.join("sam")
 }
 
-/// The folder of the sockets that containers get to see.
-pub(crate) fn sockets(state_dir: &Path) -> PathBuf {
-    folder(state_dir).join("loopback")
+/// The folder of the sockets. It lies beside the binaries, because containers get to see that folder.
+pub(crate) fn sockets(options: &Options) -> PathBuf {
+    options.functions_dir.join("sam").join(&options.name)
 }
 
 /// API servers that a kubeconfig finds on this machine.
@@ -124,11 +132,12 @@ fn local_servers(kubeconfig: &Path) -> Vec<u16> {
     clusters.iter().filter_map(port).collect()
 }
 
-fn endpoints(record: &Record) -> Variables {
+fn shared_variables(record: &Record) -> Variables {
     let pairs = [
         ("AWS_ENDPOINT_URL", record.aws_url()),
         ("AWS_ENDPOINT_URL_CODEBUILD", record.builds_url()),
         ("RUST_LOG", "info".to_owned()),
+        (CLOUD, record.name.clone()),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }
@@ -142,26 +151,20 @@ async fn deployed_variables(record: &Record, function: &str) -> anyhow::Result<V
         .with_context(|| format!("the variables of `{function}`"))
 }
 
-/// A folder with a bootstrap that SAM mounts as the function's code; links in it are mounted too.
-fn make_function(folder: &Path, name: &str, binary: &Path, program: &Path) -> anyhow::Result<()> {
-    ensure!(binary.exists(), "`{}` is missing; `make build` builds it", binary.display());
-    let function = folder.join(name);
-    fs::create_dir_all(&function).with_context(|| format!("making {}", function.display()))?;
-    for (link, target) in [("function", binary), ("slipway", program), ("loopback", &folder.join("loopback"))]
-    {
-        let link = function.join(link);
-        let _ = fs::remove_file(&link);
-        symlink(std::path::absolute(target)?, &link)
-            .with_context(|| format!("linking {}", link.display()))?;
-    }
-    let bootstrap = function.join("bootstrap");
-    fs::write(&bootstrap, BOOTSTRAP)?;
-    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+/// What Lambda runs first. All functions share the folder, so that the handler tells which one is meant.
+fn make_bootstrap(functions_dir: &Path) -> anyhow::Result<()> {
+    let program = functions_dir.join("slipway");
+    ensure!(program.exists(), "`{}` is missing; `make build` builds it", program.display());
+    let bootstrap = functions_dir.join("bootstrap");
+    fs::write(&bootstrap, BOOTSTRAP).with_context(|| format!("writing {}", bootstrap.display()))?;
+    Ok(fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?)
 }
 
+/// Tells a container which cloud's sockets are meant.
+const CLOUD: &str = "SLIPWAY_CLOUD";
+
 const BOOTSTRAP: &str = "#!/bin/sh
-cd /var/task && exec ./slipway local loopback ./loopback -- ./function
+cd /var/task && exec ./slipway local loopback \"./sam/$SLIPWAY_CLOUD\" -- \"./slipway-$_HANDLER\"
 ";
 
 /// SAM asks STS on each start, and its makers for news, unless it is told otherwise.
