@@ -163,7 +163,8 @@ async fn a_message_is_set_aside_with_its_reason() -> Outcome {
     let mut reasons = Vec::new();
     for message in received.messages() {
         let attributes = message.message_attributes().ok_or("no attributes")?;
-        let text = |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or_default();
+        let text =
+            |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or_default();
         assert_eq!(message.body(), Some(body));
         assert_eq!(Some(text("function")), url.rsplit('/').next());
         assert!(text("at").ends_with('Z'), "{}", text("at"));
