@@ -291,7 +291,7 @@ notifications: {mail_sender: slipway@vivesphere.example}
         .into_iter()
         .map(|(there, instead)| {
             assert!(FULL.contains(there), "{there}");
-            parse(&FULL.replacen(there, instead, 1)).map_or_else(
+            parse(FULL.replacen(there, instead, 1)).map_or_else(
                 |errors| errors.to_string().replace("; line", "\nline"),
                 |_| "accepted".to_owned(),
             )

@@ -231,8 +231,7 @@ const PIECES: &[&str] = &[
 /// Whatever the text is, reading ends fast, and a refusal has words and places within the text.
 fn explained(bytes: &[u8]) -> Result<(), TestCaseError> {
     let begun = Instant::now();
-    let lines =
-        bytes.split(|byte| *byte == b'\n').count() + bytes.iter().filter(|byte| **byte == b'\r').count();
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).count();
     for errors in [pipeline::parse(bytes).err(), operator::parse(bytes).err()].into_iter().flatten() {
         prop_assert!(!errors.0.is_empty() && errors.0.len() <= super::MOST_PROBLEMS + 1);
         for error in errors.0 {

@@ -68,8 +68,8 @@ async fn a_broken_pipeline_file_is_a_failed_run_with_its_line() {
         panic!("it must not run");
     };
     assert_eq!(problems[0].path, "infrastructure/ci_cd/pipeline.yaml");
-    assert_eq!(problems[0].line, Some(3));
-    assert!(problems[0].message.contains("imagge"), "{}", problems[0].message);
+    assert_eq!((problems[0].line, problems[0].column), (Some(3), Some(20)));
+    assert!(problems[0].message.contains("did you mean `image`?"), "{}", problems[0].message);
 }
 
 #[tokio::test]

@@ -168,9 +168,12 @@ fn schema_and_reader_agree() {
     }
 }
 
+/// Whether a type accepts a text.
+type Check = fn(&str) -> bool;
+
 /// A text form with the check of its type.
-fn forms() -> Vec<(TextShape, fn(&str) -> bool)> {
-    fn form<T: NamedText + std::str::FromStr>() -> (TextShape, fn(&str) -> bool) {
+fn forms() -> Vec<(TextShape, Check)> {
+    fn form<T: NamedText + std::str::FromStr>() -> (TextShape, Check) {
         (T::text_shape(), |text| text.parse::<T>().is_ok())
     }
     vec![
