@@ -67,7 +67,7 @@ async fn prove() -> anyhow::Result<()> {
     let ended = cloud.down().await.context("ending the cloud");
     let invoked = proved?;
     ended?;
-    println!("{invoked} invocations, each with the effect that it should have");
+    println!("{invoked} functions and start-api, each with the effect that it should have");
     Ok(())
 }
 

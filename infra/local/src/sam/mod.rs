@@ -45,10 +45,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When the cloud is not up, a function is not built, or the image cannot be made.
-pub async fn prepare(
-    options: &Options,
-    progress: Progress<'_>,
-) -> anyhow::Result<(Record, Prepared)> {
+pub async fn prepare(options: &Options, progress: Progress<'_>) -> anyhow::Result<(Record, Prepared)> {
     let record = Record::read(&options.state_dir)?.filter(Record::is_running);
     let record = record.with_context(|| {
         format!("no cloud `{0}` is up; `slipway local up --name {0}` starts one", options.name)
