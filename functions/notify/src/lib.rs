@@ -21,14 +21,11 @@ use sha2::{Digest, Sha256};
 /// How long nobody else tells the same run; longer than the function may run.
 const LEASE: Duration = Duration::from_mins(1);
 
-/// How soon a message comes back that found the lease taken: telling takes a second or two.
-const LEASED: Duration = Duration::from_secs(1);
+/// How often one invocation looks again, or writes against others, before its message comes again.
+const MOST_ROUNDS: u32 = 8;
 
-/// Whoever holds the lease longer than this has probably died, and messages wait for its end.
-const TELLING: Duration = Duration::from_secs(5);
-
-/// How soon a message comes back then.
-const HELD: Duration = Duration::from_secs(10);
+/// How soon it comes then.
+const SOON: Duration = Duration::from_secs(1);
 
 /// The function with its ports.
 #[derive(Debug)]
@@ -66,48 +63,83 @@ where
     }
 
     async fn tell(&self, id: &RunId, holder: &str, now: Timestamp) -> Answer<Disposition> {
-        let mut told = self.store.told(id).await?;
-        // A message delivered twice has the same id both times: not even the holder's own name is a way in.
-        if let Some((_, until)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
-            let held = LEASE.saturating_sub(until.since(now));
-            return Ok(Disposition::GiveBack {
-                reason: "another invocation tells this run".into(),
-                delay: if held < TELLING { LEASED } else { HELD },
-            });
-        }
-        told.lease = Some((holder.to_owned(), now.after(LEASE)));
-        if !self.write(id, &mut told).await? {
-            return Ok(Disposition::GiveBack {
-                reason: "another invocation tells this run".into(),
-                delay: LEASED,
-            });
-        }
-        // Read under the lease: whatever changes from here on sends a message of its own.
-        let Some(head) = self.store.run(id).await? else {
-            tracing::warn!(run = %id, "no such run; the message is dropped");
-            return Ok(Disposition::Acknowledge);
+        let mut told = match self.take_the_lease(id, holder, now).await? {
+            Ok(told) => told,
+            Err(disposition) => return Ok(disposition),
         };
-        let tasks = self.store.tasks(id, None).await?;
-        let outcome = self.say(&head, &tasks, &mut told).await;
-        // The lease is given up also after a fault, so that the redelivered message need not wait for its end.
-        told.lease = None;
-        told.failures = if outcome.is_err() { told.failures + 1 } else { 0 };
-        let is_stuck = told.failures >= MOST_FAILURES;
-        if is_stuck {
-            // Whoever redrives its dead letter begins to count anew.
+        for _ in 0..MOST_ROUNDS {
+            told.again = false;
+            // Read under the lease: whatever changes from here on is asked for again.
+            let Some(head) = self.store.run(id).await? else {
+                tracing::warn!(run = %id, "no such run; the message is dropped");
+                return Ok(Disposition::Acknowledge);
+            };
+            let tasks = self.store.tasks(id, None).await?;
+            if let Err(fault) = self.say(&head, &tasks, &mut told).await {
+                return self.failed(&head, told, fault).await;
+            }
             told.failures = 0;
+            match self.release(id, &mut told).await? {
+                Release::Done => return self.rest(&head).await,
+                Release::Again => {}
+                Release::Lost => break,
+            }
         }
-        let kept = self.write(id, &mut told).await?;
-        if let (Err(fault), true) = (&outcome, is_stuck) {
-            return self.give_up(&head, fault).await;
+        Ok(Disposition::GiveBack { reason: "the book was written by others".into(), delay: SOON })
+    }
+
+    /// The book under this invocation's lease. Where another one has it, that one is asked to look again, and this
+    /// message is done with: whoever dies with the lease has not acknowledged his own, and sweep asks for the end.
+    async fn take_the_lease(
+        &self,
+        id: &RunId,
+        holder: &str,
+        now: Timestamp,
+    ) -> Answer<Result<Told, Disposition>> {
+        for _ in 0..MOST_ROUNDS {
+            let mut told = self.store.told(id).await?;
+            told.version += 1;
+            // A message delivered twice has the same id both times: not even the holder's own name is a way in.
+            if told.lease.as_ref().is_some_and(|(_, until)| *until > now) {
+                if told.again {
+                    return Ok(Err(Disposition::Acknowledge));
+                }
+                told.again = true;
+                if self.store.write_told(id, &told).await? == Written::Yes {
+                    return Ok(Err(Disposition::Acknowledge));
+                }
+            } else {
+                told.lease = Some((holder.to_owned(), now.after(LEASE)));
+                if self.store.write_told(id, &told).await? == Written::Yes {
+                    return Ok(Ok(told));
+                }
+            }
         }
-        outcome?;
-        if !kept {
-            return Ok(Disposition::GiveBack {
-                reason: "the book was written by somebody else".into(),
-                delay: LEASED,
-            });
+        Ok(Err(Disposition::GiveBack { reason: "others write the book".into(), delay: SOON }))
+    }
+
+    /// Gives the lease up, unless somebody has asked to look again meanwhile.
+    async fn release(&self, id: &RunId, told: &mut Told) -> Answer<Release> {
+        if told.again {
+            return Ok(Release::Again);
         }
+        let free = Told { version: told.version + 1, lease: None, ..told.clone() };
+        if self.store.write_told(id, &free).await? == Written::Yes {
+            return Ok(Release::Done);
+        }
+        Ok(if self.catch_up(id, told).await? { Release::Again } else { Release::Lost })
+    }
+
+    /// Whoever asked to look again has written the book; true when the lease is still this invocation's.
+    async fn catch_up(&self, id: &RunId, told: &mut Told) -> Answer<bool> {
+        let known = self.store.told(id).await?;
+        let mine = known.lease == told.lease;
+        (told.version, told.again) = (known.version, known.again);
+        Ok(mine)
+    }
+
+    /// Once the end has been told, sweep need not look at the run again.
+    async fn rest(&self, head: &Run) -> Answer<Disposition> {
         if head.has_ended() && head.due.is_some() {
             // A conflict means that the run has moved on, and with it its next message.
             let (Written::Yes | Written::Conflict) = self.store.write_run(&head.at_rest()).await?;
@@ -115,12 +147,28 @@ where
         Ok(Disposition::Acknowledge)
     }
 
+    /// The lease is given up also after a fault, so that the redelivered message need not wait for its end.
+    async fn failed(&self, head: &Run, mut told: Told, fault: Fault) -> Answer<Disposition> {
+        told.failures += 1;
+        let is_stuck = told.failures >= MOST_FAILURES;
+        if is_stuck {
+            // Whoever redrives its dead letter begins to count anew.
+            told.failures = 0;
+        }
+        for _ in 0..MOST_ROUNDS {
+            let free = Told { version: told.version + 1, lease: None, again: false, ..told.clone() };
+            if self.store.write_told(&head.id, &free).await? == Written::Yes
+                || !self.catch_up(&head.id, &mut told).await?
+            {
+                break;
+            }
+        }
+        if is_stuck { self.give_up(head, &fault).await } else { Err(fault) }
+    }
+
     /// The message goes to the dead letters with its reason, and sweep does not ask again for a run that has ended.
     async fn give_up(&self, head: &Run, fault: &Fault) -> Answer<Disposition> {
-        if head.has_ended() && head.due.is_some() {
-            // A conflict means that the run has moved on, and with it its next message.
-            let (Written::Yes | Written::Conflict) = self.store.write_run(&head.at_rest()).await?;
-        }
+        self.rest(head).await?;
         let reason = format!(
             "people cannot be told of run `{}`: {}; remove the cause and redrive the message",
             head.id,
@@ -203,10 +251,29 @@ where
         told.said.insert(key.to_owned(), Said { place: place.to_owned(), content });
     }
 
+    /// Writes the book under the lease, also where somebody has asked meanwhile to look again.
     async fn write(&self, run: &RunId, told: &mut Told) -> Answer<bool> {
-        told.version += 1;
-        Ok(self.store.write_told(run, told).await? == Written::Yes)
+        for _ in 0..MOST_ROUNDS {
+            told.version += 1;
+            if self.store.write_told(run, told).await? == Written::Yes {
+                return Ok(true);
+            }
+            if !self.catch_up(run, told).await? {
+                return Ok(false);
+            }
+        }
+        Ok(false)
     }
+}
+
+/// How giving the lease up ended.
+enum Release {
+    /// It is free.
+    Done,
+    /// Somebody has asked to look again: it is kept.
+    Again,
+    /// Somebody else has it.
+    Lost,
 }
 
 /// What is said once at the end is said again after each time the run was opened anew.

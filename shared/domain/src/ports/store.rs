@@ -204,6 +204,9 @@ pub struct Told {
     /// How often in a row telling has failed.
     #[serde(default)]
     pub failures: u32,
+    /// Whether somebody came while another one had the lease: that one looks again before it gives the lease up.
+    #[serde(default)]
+    pub again: bool,
     /// Who is at work, and until when nobody else should be.
     pub lease: Option<(String, Timestamp)>,
 }

@@ -15,6 +15,7 @@ pub async fn a_book_is_written_version_by_version(book: &impl NoticeBook) -> Ans
     let said = Said { place: "1700000000.0001".to_owned(), content: "ab".repeat(32) };
     let first = Told {
         failures: 0,
+        again: false,
         version: 1,
         said: [("slack".to_owned(), said)].into(),
         lease: Some(("one".to_owned(), START)),

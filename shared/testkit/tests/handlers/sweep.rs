@@ -92,7 +92,8 @@ async fn the_lease_of_a_dead_notify_ends_and_the_run_is_told() {
     let dead = Told { version: 1, lease, ..Told::default() };
     assert_eq!(world.store.write_told(&head.id, &dead).await.expect("memory answers"), Written::Yes);
     let tells = async || crate::notify::notify(&world, &head).await;
-    assert!(matches!(tells().await, Disposition::GiveBack { .. }), "somebody else seems to be at work");
+    assert_eq!(tells().await, Disposition::Acknowledge, "somebody else seems to be at work, and is asked");
+    assert!(world.github.check_runs().is_empty(), "nothing is told beside him");
 
     world.clock.advance(Duration::from_secs(121));
     sweep(&world).handle(world.clock.now()).await.expect("memory answers");
