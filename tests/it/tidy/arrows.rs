@@ -56,7 +56,7 @@ fn layer(folder: &str) -> Layer {
         "shared/lambda" => Layer::Lambda,
         "shared/testkit" => Layer::Testkit,
         "shared/aws" => Layer::AwsErrors,
-        "infra/cli" => Layer::Cli,
+        "infra/cli" | "infra/bench" => Layer::Cli,
         "infra/local" => Layer::Cloud,
         "tests" => Layer::Tests,
         _ if folder.starts_with("functions/") => Layer::Function,
