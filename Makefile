@@ -4,6 +4,7 @@
 #   make demo     doctor, build, a cloud on this machine, two commits on their way; KEEP=1 leaves it up
 #   make test     doctor, formatting, lints, cfn-lint, all tests
 #   make sam       each function in SAM's container, against a cloud on this machine; `make test` does it too
+#   make chaos    a hundred runs while functions are killed and AWS fails; RUNS=20 SEED=7 choose
 #   make bench    the release build, measured and compared with the last result; ONLY=run,burst takes parts
 #   make up       a cloud on this machine until Ctrl-C;  make down  ends it from elsewhere
 
@@ -11,8 +12,10 @@ SHELL := /bin/sh
 SLIPWAY := target/debug/slipway
 KEEP ?= 0
 PORT ?= 4570
+RUNS ?= 100
+SEED ?= 1
 
-.PHONY: doctor sam-cli build demo test sam up down reference bench
+.PHONY: doctor sam-cli build demo test sam up down reference bench chaos
 
 doctor:
 	@sh infra/doctor.sh
@@ -42,6 +45,11 @@ reference:
 
 sam: sam-cli build
 	@$(SLIPWAY) local engine -- cargo test --workspace --test sam
+
+# The long form of one story of `make test`; what it prints comes on standard error.
+chaos: doctor
+	cargo build --workspace --all-targets
+	SLIPWAY_CHAOS_RUNS=$(RUNS) SLIPWAY_CHAOS_SEED=$(SEED) cargo test --workspace --test it -- chaos::
 
 up: doctor build
 	@$(SLIPWAY) local up --port $(PORT)

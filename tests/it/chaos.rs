@@ -29,8 +29,8 @@ const REQUESTS_PERCENT: u8 = 5;
 const EVENTS_PERCENT: u8 = 30;
 /// Longer than the functions' clients wait for an answer.
 const HOLD: Duration = Duration::from_secs(6);
-/// Between two kills of a function at work.
-const KILL_EVERY: Duration = Duration::from_millis(1500);
+/// Of the invocations so many are killed in their midst, beside those that are killed at a call.
+const KILLS_PERCENT: u8 = 4;
 /// On AWS a message comes again after its queue's visibility timeout.
 const REDELIVERY: Duration = Duration::from_secs(5);
 /// Runs of one repository share environments and race for them.
@@ -80,7 +80,7 @@ fn disturbance(seed: u64) -> Disturbance {
         requests_percent: REQUESTS_PERCENT,
         events_percent: EVENTS_PERCENT,
         hold: HOLD,
-        kill_every: KILL_EVERY,
+        kills_percent: KILLS_PERCENT,
         redelivery: REDELIVERY,
     }
 }

@@ -31,6 +31,8 @@ KINDS = (
 )
 # Of the calls that go wrong so many go wrong again at every retry of the SDK.
 STUBBORN = 0.4
+# An invocation that is to die does so within so many seconds, if it still runs then.
+LATEST_KILL = 0.5
 
 
 class Faults:
@@ -45,20 +47,14 @@ class Faults:
         self.asked = {}
         self.stubborn = {}
         self.seen = {}
-        self.stopped = threading.Event()
-        if settings["kill_seconds"] > 0:
-            threading.Thread(target=self.kill_now_and_then, args=[settings["kill_seconds"]], daemon=True).start()
-
-    def stop(self):
-        self.stopped.set()
+        self.kills = settings["kill_percent"] / 100
 
     def decide(self, call, attempt_of):
         """What becomes of a request; `attempt_of` is the SDK's id of the call that this request is an attempt of."""
         with self.lock:
             if attempt_of in self.stubborn:
                 return self.noted(self.stubborn[attempt_of])
-            number = self.asked[call] = self.asked.get(call, 0) + 1
-            chance = random.Random(hashlib.sha256(repr((self.seed, call, number)).encode()).digest())
+            chance = self.dice(call)
             if chance.random() >= self.share:
                 return None
             kind = chance.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
@@ -66,6 +62,10 @@ class Faults:
                 # Throttled to the end: the handler itself has to cope.
                 self.stubborn[attempt_of] = kind
             return self.noted(kind)
+
+    def dice(self, what):
+        number = self.asked[what] = self.asked.get(what, 0) + 1
+        return random.Random(hashlib.sha256(repr((self.seed, what, number)).encode()).digest())
 
     def noted(self, kind):
         self.seen[kind] = self.seen.get(kind, 0) + 1
@@ -88,12 +88,17 @@ class Faults:
                 await asyncio.sleep(self.hold)
             await abandon(send)
 
-    def kill_now_and_then(self, mean_seconds):
-        chance = random.Random(self.seed)
-        while not self.stopped.wait(chance.expovariate(1 / mean_seconds)):
-            if self.functions.kill_any(chance):
-                with self.lock:
-                    self.noted("killed-anywhere")
+    def doom(self, function):
+        """After how many seconds an invocation of the function is killed, whatever it does then; None: it is not."""
+        with self.lock:
+            chance = self.dice(function)
+            return chance.uniform(0, LATEST_KILL) if chance.random() < self.kills else None
+
+    def strike(self, worker):
+        process = worker._proc
+        if process is not None and end(process):
+            with self.lock:
+                self.noted("killed-anywhere")
 
 
 class Functions:
@@ -114,13 +119,23 @@ class Functions:
             if server and process and name == worker_name(server.server_address[1]):
                 end(process)
 
-    def kill_any(self, chance):
-        workers = self.at_work()
-        if not workers:
-            return False
-        worker = chance.choice(workers)
-        process = worker._proc
-        return process is not None and end(process)
+    def doom_by(self, faults_of):
+        """Lets `faults_of()`, where it gives any, kill invocations in their midst."""
+        invoke = self.lambda_runtime.ProvidedWorker.invoke
+
+        def invoke_and_maybe_die(worker, *arguments, **named):
+            faults = faults_of()
+            delay = faults.doom(worker.func_name) if faults else None
+            if delay is None:
+                return invoke(worker, *arguments, **named)
+            timer = threading.Timer(delay, faults.strike, [worker])
+            timer.start()
+            try:
+                return invoke(worker, *arguments, **named)
+            finally:
+                timer.cancel()
+
+        self.lambda_runtime.ProvidedWorker.invoke = invoke_and_maybe_die
 
 
 def end(process):

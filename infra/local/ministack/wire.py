@@ -23,6 +23,7 @@ class Wire:
         self.app = app
         self.callers = callers  # The names of functions by their access keys.
         self.functions = functions
+        functions.doom_by(lambda: self.faults)
         self.faults = None
         self.seen = {}
         self.redelivery_seconds = None
@@ -107,7 +108,6 @@ class Wire:
 
     def calm(self):
         if self.faults:
-            self.faults.stop()
             self.seen = self.faults.seen
             self.faults = None
 

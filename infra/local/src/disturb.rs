@@ -26,8 +26,8 @@ pub struct Disturbance {
     pub events_percent: u8,
     /// How long an answer is held back that shall time out: longer than the functions' clients wait.
     pub hold: Duration,
-    /// The mean time between kills of a function that is at work, whatever it does just then.
-    pub kill_every: Duration,
+    /// How many of a hundred invocations are killed in their midst, whatever they do just then.
+    pub kills_percent: u8,
     /// How soon messages come again whose invocation died; on AWS after the queue's visibility timeout.
     pub redelivery: Duration,
 }
@@ -42,7 +42,7 @@ impl Cloud {
             "seed": disturbance.seed,
             "percent": disturbance.requests_percent,
             "hold_seconds": disturbance.hold.as_secs_f64(),
-            "kill_seconds": disturbance.kill_every.as_secs_f64(),
+            "kill_percent": disturbance.kills_percent,
             "redelivery_seconds": disturbance.redelivery.as_secs_f64(),
         });
         self.aws().rest(Method::PUT, "slipway", "/_slipway/faults", settings.to_string()).await?;

@@ -10,6 +10,7 @@ use domain::task::{Outcome, State, Task};
 use local::{Aws, seen};
 use serde_json::{Value, json};
 
+use super::destiny::Destiny;
 use super::pushes::Push;
 use super::report::Report;
 use crate::world::World;
@@ -33,8 +34,9 @@ pub(super) async fn all(world: &World<'_>, pushed: &[Push], report: &mut Report)
             other.delivers && other.run.repository == push.run.repository && other.number > push.number
         };
         let overtaken = pushed.iter().find(newer).is_some();
-        let undelivered = push.delivers && head.delivery.is_none() && !overtaken;
-        if undelivered && !matches!(head.state, RunState::Finished(RunOutcome::Invalid(_))) {
+        // A commit whose tests have failed on another branch before is not delivered either.
+        let fails_early = matches!(push.destiny, Destiny::BrokenFile | Destiny::RedTests | Destiny::LostTest);
+        if push.delivers && head.delivery.is_none() && !overtaken && !fails_early {
             findings.push(format!("{} is not delivered: {:?}", push.run, head.notes));
         }
         findings.extend(push.destiny.objection(&head, overtaken).map(|why| format!("{} {why}", push.run)));

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use domain::ids::{RunId, Stage};
 use domain::message::QueueName;
+use domain::ports::Told;
+use domain::time::Timestamp;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
@@ -22,6 +24,10 @@ use crate::world::World;
 const LOOK: Duration = Duration::from_secs(1);
 /// So long a run may stand still before it is nudged.
 const QUIET: Duration = Duration::from_secs(6);
+/// With more messages than these on their way, functions are busy and a run that stands still is no silent one.
+const BACKLOG: u64 = 20;
+/// A lease of notify that has less than this left is of an invocation that was killed: nobody tells for 20 seconds.
+const LEASE_LEFT: Duration = Duration::from_secs(40);
 /// Without any end for so long something is stuck for good.
 const PATIENCE: Duration = Duration::from_mins(4);
 
@@ -46,6 +52,7 @@ pub(super) async fn until_told(
     while !open.is_empty() {
         ticks.tick().await;
         report.redelivered += redeliver(world, &mut sent_again).await?;
+        let is_idle = backlog(world).await? <= BACKLOG;
         let mut still = Vec::new();
         let mut nudged = 0;
         for run in open {
@@ -63,8 +70,9 @@ pub(super) async fn until_told(
             let known = standing.entry(run).or_insert(fresh);
             if known.versions != versions {
                 *known = fresh;
-            } else if known.since.elapsed() > QUIET {
+            } else if is_idle && known.since.elapsed() > QUIET {
                 known.since = Instant::now();
+                end_dead_lease(world, run).await?;
                 bring_forward(world, run).await?;
                 nudged += 1;
             }
@@ -95,15 +103,13 @@ fn told(picture: Option<(domain::run::Run, Vec<domain::task::Task>)>) -> String 
 
 /// Waits until no queue holds anything, and checks that nothing was set aside.
 pub(super) async fn until_empty(world: &World<'_>) -> anyhow::Result<()> {
-    let queues: Vec<QueueName> =
-        [QueueName::Plan, QueueName::Notify].into_iter().chain(Stage::ALL.map(QueueName::Stage)).collect();
     let began = Instant::now();
     let mut ticks = interval(LOOK);
     loop {
         ticks.tick().await;
         let mut full = Vec::new();
-        for queue in &queues {
-            let held = world.queued(*queue).await?;
+        for queue in queues() {
+            let held = world.queued(queue).await?;
             if held > 0 {
                 full.push(format!("{queue:?}: {held}"));
             }
@@ -114,13 +120,26 @@ pub(super) async fn until_empty(world: &World<'_>) -> anyhow::Result<()> {
         ensure!(began.elapsed() < PATIENCE, "queues do not get empty: {}", full.join(", "));
     }
     let mut letters = Vec::new();
-    for queue in queues {
+    for queue in queues() {
         while let Some(letter) = world.take_dead_letter(queue).await? {
             letters.push(format!("{queue:?}: {letter:?}"));
         }
     }
     ensure!(letters.is_empty(), "{} dead letters:\n{}", letters.len(), letters.join("\n"));
     Ok(())
+}
+
+fn queues() -> impl Iterator<Item = QueueName> {
+    [QueueName::Plan, QueueName::Notify].into_iter().chain(Stage::ALL.map(QueueName::Stage))
+}
+
+/// How many messages are on their way.
+async fn backlog(world: &World<'_>) -> anyhow::Result<u64> {
+    let mut messages = 0;
+    for queue in queues() {
+        messages += world.queued(queue).await?;
+    }
+    Ok(messages)
 }
 
 /// Lets a run be due now; one that is no longer due at all stays so.
@@ -130,7 +149,36 @@ async fn bring_forward(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
         "TableName": world.output("TableName")?, "Key": key, "UpdateExpression": "SET due_at = :past",
         "ConditionExpression": "attribute_exists(due_pk)", "ExpressionAttributeValues": { ":past": { "N": "1" } },
     });
-    match world.cloud.aws().json("dynamodb", "DynamoDB_20120810.UpdateItem", &body).await {
+    unless_raced(world.cloud.aws().json("dynamodb", "DynamoDB_20120810.UpdateItem", &body).await)
+}
+
+/// Ends the lease under which a notify that was killed wanted to tell the run: it would run out by itself in a minute.
+async fn end_dead_lease(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
+    let key = json!({ "pk": { "S": format!("run#{run}") }, "sk": { "S": "told" } });
+    let table = world.output("TableName")?;
+    let aws = world.cloud.aws();
+    let get = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
+    let item = aws.json("dynamodb", "DynamoDB_20120810.GetItem", &get).await?;
+    let Some(body) = item["Item"]["body"]["S"].as_str() else { return Ok(()) };
+    let mut told: Told = serde_json::from_str(body)?;
+    let is_dead = |(_, until): &(String, Timestamp)| *until < Timestamp::now().after(LEASE_LEFT);
+    if !told.lease.as_ref().is_some_and(is_dead) {
+        return Ok(());
+    }
+    told.lease = None;
+    let update = json!({
+        "TableName": table, "Key": key, "UpdateExpression": "SET body = :body",
+        "ConditionExpression": "version = :version",
+        "ExpressionAttributeValues": {
+            ":body": { "S": serde_json::to_string(&told)? }, ":version": item["Item"]["version"],
+        },
+    });
+    unless_raced(aws.json("dynamodb", "DynamoDB_20120810.UpdateItem", &update).await)
+}
+
+/// A condition that does not hold means that the run has moved by itself.
+fn unless_raced(result: anyhow::Result<Value>) -> anyhow::Result<()> {
+    match result {
         Err(error) if !format!("{error:#}").contains("ConditionalCheckFailed") => Err(error),
         _ => Ok(()),
     }
