@@ -111,7 +111,7 @@ where
             tracing::warn!(run = %self.wake.run, task = %self.wake.task, "no such run or task; the message is dropped");
             return Ok(Disposition::Acknowledge);
         };
-        let previous = self.previous(&task).await?;
+        let mut previous = self.previous(&task).await?;
         let (mut learned, mut conflicts) = (Learned::Nothing, 0);
         for _ in 0..MOST_ACTIONS {
             let facts = Facts {
@@ -135,6 +135,8 @@ where
                     }
                     let version = task.version;
                     (head, task) = self.load().await?.ok_or_else(|| Fault::reject("the run is gone"))?;
+                    // A re-run may have opened both anew: what the earlier attempt read holds no longer.
+                    previous = self.previous(&task).await?;
                     learned = if task.version == version { kept } else { Learned::Nothing };
                 }
             }

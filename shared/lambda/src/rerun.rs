@@ -42,9 +42,9 @@ pub(crate) async fn open(
     };
     let tasks = store.tasks(&asked.run, None).await?;
     // Read after the tasks: where the entry is absent, they are as they were before the request.
-    if store.entry(&asked.run, &key(&request)).await?.is_some() {
+    if store.entry(&asked.run, &key(asked, &request)).await?.is_some() {
         tracing::info!(run = %asked.run, task = %asked.task, request = %request, "the request is known already");
-        return Ok(Opened::Yes);
+        return Ok(if asked.dry_run { Opened::No(Disposition::Acknowledge) } else { Opened::Yes });
     }
     let reopening = match decide(&head, &tasks, asked, now) {
         Ok(reopening) => reopening,
@@ -60,11 +60,11 @@ pub(crate) async fn open(
     if asked.dry_run {
         tracing::info!(run = %asked.run, task = %asked.task, by, says = reopening.says, "dry run");
         let what = format!("a dry run says: {}", reopening.says);
-        store.record(&asked.run, &entry(&request, by, what, now)).await?;
+        store.record(&asked.run, &entry(asked, &request, by, what, now)).await?;
         return Ok(Opened::No(Disposition::Acknowledge));
     }
     tracing::info!(run = %asked.run, task = %asked.task, by, says = reopening.says, "re-run");
-    let line = entry(&request, by, reopening.says, now);
+    let line = entry(asked, &request, by, reopening.says, now);
     Ok(match store.reopen(&reopening.head, &reopening.tasks, &line).await? {
         Written::Yes => Opened::Yes,
         Written::Conflict => Opened::No(Disposition::GiveBack {
