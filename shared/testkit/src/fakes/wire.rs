@@ -149,7 +149,14 @@ impl Traffic {
             None => self.by_number.remove(&number),
         };
         self.met.extend(trouble.map(|trouble| (name, trouble)));
-        trouble.or_else(|| self.down.contains(name).then_some(Trouble::FailBefore))
+        if !self.down.contains(name) {
+            return trouble;
+        }
+        // What is down has no effects; its caller may die of something else.
+        match trouble {
+            None | Some(Trouble::FailBefore | Trouble::FailAfter) => Some(Trouble::FailBefore),
+            Some(Trouble::CrashBefore | Trouble::CrashAfter) => Some(Trouble::CrashBefore),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! How builds end, and what they leave behind.
 
-use domain::ids::Stage;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use domain::ids::{Digest, Stage};
 use domain::ports::BuildState;
 use testkit::builders::{a_digest, green_result, red_result};
 use testkit::fakes::{FakeBuild, World};
@@ -18,12 +20,16 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeB
     }
     let variables = &build.request.variables;
     let repository = variables["SLIPWAY_IMAGE"].split_once('/').map_or("", |(_, name)| name);
-    let digest = a_digest(number_of(&build.id));
+    let digest = digest_of(world, build);
     world.images.push(repository, &variables["SLIPWAY_TAG"], &digest);
     world.image_builds.end(&build.id, BuildState::Succeeded, None)
 }
 
-/// The number in a build's id.
-fn number_of(id: &str) -> u64 {
-    id.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+/// Every build makes an image of its own, the same again in every play.
+fn digest_of(world: &World, build: &FakeBuild) -> Digest {
+    let of_attempt = world.image_builds.all().into_iter().filter(|other| other.request == build.request);
+    let number = of_attempt.take_while(|other| other.id != build.id).count();
+    let mut hasher = DefaultHasher::new();
+    (build.request.attempt.to_string(), number).hash(&mut hasher);
+    a_digest(hasher.finish())
 }

@@ -1,0 +1,72 @@
+//! What the suite has met: a kind of message or a state of a task that it never meets fails the build.
+
+use domain::ids::Stage;
+use domain::message::{Message, QueueName, parse_stage_message};
+use domain::task::{State, Task};
+use testkit::fakes::World;
+
+use crate::Handler;
+use crate::play::Call;
+
+/// A handler, and a word for what its invocation found.
+pub type Met = (Handler, &'static str);
+
+/// The kinds of messages, as [`kind`] names them.
+pub const KINDS: [(Handler, &str); 2] = [(Handler::Plan, "plan"), (Handler::Notify, "notify")];
+
+/// The states of a task, as [`state`] names them. Each stage meets all of them.
+pub const STATES: [&str; 6] = ["pending", "starting", "running", "passing on", "done", "stuck"];
+
+/// Whose queue it is. A new queue does not compile before it has a handler here.
+pub fn handler_of(queue: QueueName) -> Handler {
+    match queue {
+        QueueName::Plan => Handler::Plan,
+        QueueName::Notify => Handler::Notify,
+        QueueName::Stage(Stage::Test) => Handler::Test,
+        QueueName::Stage(Stage::Build) => Handler::Build,
+        QueueName::Stage(Stage::Publish) => Handler::Publish,
+        QueueName::Stage(Stage::Deploy) => Handler::Deploy,
+        QueueName::Stage(Stage::Verify) => Handler::Verify,
+    }
+}
+
+/// A new kind of message does not compile before it has a name here, and is not met before it has a scenario.
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Plan(_) => "plan",
+        Message::Tips { .. } => "tips",
+        Message::Task(_) => "task",
+        Message::Rerun(_) => "rerun",
+        Message::Revive(_) => "revive",
+        Message::Notify { .. } => "notify",
+    }
+}
+
+/// The same for a new state of a task.
+fn state(task: &Task) -> &'static str {
+    match task.state {
+        State::Pending => "pending",
+        State::Starting { .. } => "starting",
+        State::Running { .. } => "running",
+        State::PassingOn { .. } => "passing on",
+        State::Done { .. } => "done",
+        State::Stuck { .. } => "stuck",
+    }
+}
+
+/// What an invocation finds.
+pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
+    let Call::Messages(batch) = call else { return Vec::new() };
+    let mut met = Vec::new();
+    for received in batch {
+        let handler = handler_of(received.queue);
+        met.extend(serde_json::from_str(&received.body).ok().map(|message| (handler, kind(&message))));
+        if let QueueName::Stage(stage) = received.queue
+            && let Ok(wake) = parse_stage_message(&received.body, stage).map(|ask| ask.wake())
+        {
+            let task = world.store.tasks_of(&wake.run).into_iter().find(|task| task.id == wake.task);
+            met.extend(task.map(|task| (handler, state(&task))));
+        }
+    }
+    met
+}

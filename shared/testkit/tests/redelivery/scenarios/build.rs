@@ -1,0 +1,79 @@
+//! build.
+
+use std::time::Duration;
+
+use testkit::builders::{a_digest, a_sha};
+use testkit::fakes::Trouble;
+
+use super::{BUILD, EVENT, services};
+use crate::harness::Scenario;
+
+const SERVICE: &str = "build/service-1";
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "starts a build",
+        does: &["images.ensure_repository", "images.digest", "builds.start"],
+        before: |play| {
+            play.push(1, &services(1));
+            play.until(BUILD, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "finds the image of a green build and wakes publish",
+        does: &["builds.status", "images.digest", "store.write_task", "queue.send"],
+        before: |play| {
+            play.push(1, &services(2));
+            play.until(BUILD, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "reads a red build, which ends the run",
+        does: &["builds.status", "store.write_both", "store.unlock", "store.write_run"],
+        before: |play| {
+            play.red(SERVICE);
+            play.push(1, &services(1));
+            play.until(BUILD, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "finds the image in the registry",
+        does: &["images.digest", "store.write_task", "queue.send"],
+        before: |play| {
+            play.world.images.push("vive-sphere/service-1", a_sha(1).as_str(), &a_digest(7));
+            play.push(1, &services(1));
+            play.until(BUILD, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "finds CodeBuild busy and arms a timer",
+        does: &["builds.start", "queue.send"],
+        before: |play| {
+            play.world.image_builds.limit(0);
+            play.later(Duration::from_secs(60), |world| world.image_builds.limit(usize::MAX));
+            play.push(1, &services(1));
+            play.until(BUILD, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "adopts the build of one who died",
+        does: &["builds.find", "store.write_task"],
+        before: |play| {
+            play.builds_take(Duration::from_mins(10));
+            play.push(1, &services(1));
+            let start = play.until(BUILD, &[SERVICE]);
+            play.world.wire.trouble_next("builds.start", Trouble::CrashAfter);
+            play.invoke(&start);
+            play.until(BUILD, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "fails for the fifth time and is stuck",
+        does: &["store.write_task", "queue.send"],
+        before: |play| {
+            play.world.wire.down("images.ensure_repository");
+            play.push(1, &services(1));
+            play.fail(BUILD, &[SERVICE], 4)
+        },
+    },
+];

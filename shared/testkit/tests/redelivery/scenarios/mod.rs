@@ -1,0 +1,35 @@
+//! What is disturbed: a table for each function.
+
+pub mod build;
+pub mod deploy;
+pub mod notify;
+pub mod plan;
+pub mod publish;
+pub mod sweep;
+pub mod test;
+pub mod verify;
+pub mod webhook;
+
+use domain::ids::Stage;
+use domain::message::QueueName;
+use domain::spec::Plan;
+use testkit::builders::a_plan;
+
+pub const PLAN: QueueName = QueueName::Plan;
+pub const TEST: QueueName = QueueName::Stage(Stage::Test);
+pub const BUILD: QueueName = QueueName::Stage(Stage::Build);
+pub const PUBLISH: QueueName = QueueName::Stage(Stage::Publish);
+pub const DEPLOY: QueueName = QueueName::Stage(Stage::Deploy);
+pub const VERIFY: QueueName = QueueName::Stage(Stage::Verify);
+pub const NOTIFY: QueueName = QueueName::Notify;
+
+/// In every build's event, and in no wake.
+pub const EVENT: &str = "detail-type";
+
+/// In every timer's message.
+pub const TIMER: &str = "\"timer\":";
+
+/// So many services and nothing beside them.
+pub fn services(count: usize) -> Plan {
+    Plan { checks: None, integration: None, ..a_plan(count) }
+}

@@ -1,0 +1,73 @@
+//! notify.
+
+use testkit::builders::{a_plan, a_push, a_sha, a_zip};
+use testkit::fakes::Trouble;
+
+use super::{NOTIFY, services};
+use crate::harness::Scenario;
+use crate::play::{Call, Play};
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "the first telling",
+        does: &["store.write_told", "checks.find", "checks.create", "chat.post"],
+        before: |play| {
+            play.push(1, &services(1));
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "what has changed",
+        does: &["store.write_told", "checks.update", "chat.update"],
+        before: |play| {
+            play.push(1, &services(1));
+            let first = play.until(NOTIFY, &[]);
+            play.invoke(&first);
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "the end, with Slack and mail",
+        does: &["checks.update", "chat.update", "chat.post", "post.send", "store.write_run"],
+        before: |play| {
+            play.push(1, &services(1));
+            the_end(play)
+        },
+    },
+    Scenario {
+        name: "the end of a failed run",
+        does: &["checks.update", "chat.post", "post.send", "store.write_run"],
+        before: |play| {
+            play.red("test/service-1");
+            play.push(1, &a_plan(1));
+            the_end(play)
+        },
+    },
+    Scenario {
+        name: "an invalid commit, told at once",
+        does: &["checks.create", "store.write_run"],
+        before: |play| {
+            let zip = a_zip(&[("top/infrastructure/ci_cd/pipeline.yaml", "services: [")]);
+            play.world.github.push("develop", &a_sha(1), zip);
+            play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "the lease of one who died",
+        does: &["store.told"],
+        before: |play| {
+            play.push(1, &services(1));
+            let first = play.until(NOTIFY, &[]);
+            play.world.wire.trouble_next("checks.create", Trouble::CrashBefore);
+            play.invoke(&first);
+            play.until(NOTIFY, &[])
+        },
+    },
+];
+
+/// The message that lies there when the run is finished.
+fn the_end(play: &mut Play) -> Call {
+    play.until_finished();
+    play.until(NOTIFY, &[])
+}

@@ -1,0 +1,145 @@
+//! plan.
+
+use serde_json::{Value, json};
+use testkit::builders::{a_commit, a_plan, a_push, a_sha, a_webhook, a_zip};
+use testkit::fakes::Trouble;
+
+use super::{PLAN, TEST, services};
+use crate::harness::Scenario;
+use crate::play::{Call, Play};
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "a new commit of a delivered branch",
+        does: &[
+            "store.write_run",
+            "source.download",
+            "store.draw",
+            "store.create_tasks",
+            "queue.send",
+            "store.note",
+        ],
+        before: |play| {
+            play.push(1, &a_plan(1));
+            play.until(PLAN, &[])
+        },
+    },
+    Scenario {
+        name: "a new commit of another branch",
+        does: &["store.create_tasks", "store.write_run"],
+        before: |play| {
+            let push = play.commit_on("feature", 1, &services(2));
+            play.invoke(&Call::Post(push));
+            play.until(PLAN, &[])
+        },
+    },
+    Scenario {
+        name: "a commit whose pipeline file is invalid",
+        does: &["store.write_run", "store.note"],
+        before: |play| pushed(play, &a_zip(&[("top/infrastructure/ci_cd/pipeline.yaml", "services: [")])),
+    },
+    Scenario {
+        name: "a commit with nothing to run",
+        does: &["store.write_run", "store.note"],
+        before: |play| pushed(play, &a_zip(&[("top/README.md", "")])),
+    },
+    Scenario {
+        name: "a fork's commit",
+        does: &["store.write_run", "store.note"],
+        before: |play| {
+            play.invoke(&Call::Post(a_pull_request("mallory/bot-manager")));
+            play.until(PLAN, &["mallory"])
+        },
+    },
+    Scenario {
+        name: "a repository that nobody serves",
+        does: &["store.note"],
+        before: |play| {
+            let body = json!({
+                "ref": "refs/heads/develop", "before": "0".repeat(40), "after": a_sha(1).as_str(),
+                "created": true, "deleted": false, "forced": false,
+                "repository": {"full_name": "stranger/thing"}, "installation": {"id": 1},
+                "sender": {"login": "ada"}, "head_commit": {"id": a_sha(1).as_str(), "message": "Change"},
+            });
+            play.invoke(&Call::Post(a_webhook("push", "delivery-1", &body.to_string())));
+            play.until(PLAN, &[])
+        },
+    },
+    Scenario {
+        name: "a tested commit reaches a delivered branch",
+        does: &["store.draw", "store.create_tasks", "store.write_run", "queue.send"],
+        before: |play| {
+            let push = play.commit_on("feature", 1, &services(1));
+            play.invoke(&Call::Post(push));
+            play.rest().expect("it comes to rest");
+            reaches_develop(play)
+        },
+    },
+    Scenario {
+        name: "a commit reaches a delivered branch while it is tested",
+        does: &["store.draw", "store.create_tasks", "store.write_run"],
+        before: |play| {
+            let push = play.commit_on("feature", 1, &services(1));
+            play.invoke(&Call::Post(push));
+            let start = play.until(TEST, &["test/service-1"]);
+            play.invoke(&start);
+            reaches_develop(play)
+        },
+    },
+    Scenario {
+        name: "a commit that was planned comes again on its branch",
+        does: &["store.run", "store.note"],
+        before: |play| {
+            play.push(1, &services(1));
+            play.rest().expect("it comes to rest");
+            let body = a_push("develop", None, &a_sha(1))["body"].as_str().expect("a text").to_owned();
+            play.invoke(&Call::Post(a_webhook("push", "delivery-again", &body)));
+            play.until(PLAN, &["delivery-again"])
+        },
+    },
+    Scenario {
+        name: "an older commit than the one delivered",
+        does: &["source.compare", "store.create_tasks"],
+        before: |play| {
+            let older = play.commit(1, &services(1));
+            play.push(2, &services(1));
+            play.rest().expect("it comes to rest");
+            play.invoke(&Call::Post(older));
+            play.until(PLAN, &[])
+        },
+    },
+    Scenario {
+        name: "a plan that died in the midst",
+        does: &["store.write_run", "queue.send"],
+        before: |play| {
+            play.push(1, &services(2));
+            let plan = play.until(PLAN, &[]);
+            play.world.wire.trouble_next("store.create_tasks", Trouble::CrashAfter);
+            play.invoke(&plan);
+            play.until(PLAN, &[])
+        },
+    },
+];
+
+fn pushed(play: &mut Play, zip: &[u8]) -> Call {
+    play.world.github.push("develop", &a_sha(1), zip.to_vec());
+    play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+    play.until(PLAN, &[])
+}
+
+fn reaches_develop(play: &mut Play) -> Call {
+    play.world.github.push("develop", &a_sha(1), a_commit(&services(1)));
+    play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+    play.until(PLAN, &["develop"])
+}
+
+/// The fixture's pull request, from that repository.
+fn a_pull_request(from: &str) -> Value {
+    let event: Value = serde_json::from_str(include_str!("../../../../../events/github-pull-request.json"))
+        .expect("the fixture is JSON");
+    let mut body: Value =
+        serde_json::from_str(event["body"].as_str().expect("a text")).expect("the body is JSON");
+    body["pull_request"]["head"]["repo"]["full_name"] = json!(from);
+    body["installation"]["id"] = json!(1);
+    a_webhook("pull_request", "delivery-fork", &body.to_string())
+}

@@ -1,0 +1,45 @@
+//! publish.
+
+use super::{PUBLISH, services};
+use crate::harness::Scenario;
+
+const SERVICE: &str = "publish/service-1";
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "tags the image, the last of its phase",
+        does: &["images.holds", "images.tag", "store.write_both", "queue.send", "store.write_run"],
+        before: |play| {
+            play.push(1, &services(1));
+            play.until(PUBLISH, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "two images end a phase at the same time",
+        does: &["images.tag", "store.write_both"],
+        before: |play| {
+            play.push(1, &services(2));
+            play.beside = Some(play.until(PUBLISH, &[SERVICE]));
+            play.until(PUBLISH, &["publish/service-2"])
+        },
+    },
+    Scenario {
+        name: "misses the image",
+        does: &["images.holds", "store.write_both", "store.unlock"],
+        before: |play| {
+            play.push(1, &services(1));
+            let call = play.until(PUBLISH, &[SERVICE]);
+            play.world.images.delete_all("vive-sphere/service-1");
+            call
+        },
+    },
+    Scenario {
+        name: "fails for the fifth time and is stuck",
+        does: &["store.write_task", "queue.send"],
+        before: |play| {
+            play.world.wire.down("images.tag");
+            play.push(1, &services(1));
+            play.fail(PUBLISH, &[SERVICE], 4)
+        },
+    },
+];

@@ -1,0 +1,109 @@
+//! test.
+
+use std::time::Duration;
+
+use testkit::builders::a_plan;
+use testkit::fakes::Trouble;
+
+use super::{EVENT, TEST, TIMER, services};
+use crate::harness::Scenario;
+use crate::play::Play;
+
+const SERVICE: &str = "test/service-1";
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "starts a build",
+        does: &["store.write_task", "builds.start", "queue.send"],
+        before: |play| {
+            play.push(1, &a_plan(1));
+            play.until(TEST, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "reads a green build, the last of its phase",
+        does: &[
+            "builds.status",
+            "artifacts.get",
+            "store.write_both",
+            "store.tasks",
+            "queue.send",
+            "store.write_run",
+        ],
+        before: |play| {
+            play.push(1, &services(1));
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "reads a green build, others go on",
+        does: &["builds.status", "store.write_both", "queue.send"],
+        before: |play| {
+            play.push(1, &a_plan(1));
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "reads a red build",
+        does: &["builds.status", "store.write_both"],
+        before: |play| {
+            play.red(SERVICE);
+            play.push(1, &services(1));
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "two tests end a phase at the same time",
+        does: &["store.write_both"],
+        before: |play| {
+            play.push(1, &services(2));
+            play.beside = Some(play.until(TEST, &[SERVICE, EVENT]));
+            play.until(TEST, &["test/service-2", EVENT])
+        },
+    },
+    Scenario {
+        name: "finds CodeBuild busy and arms a timer",
+        does: &["builds.start", "store.write_task", "queue.send"],
+        before: |play| {
+            busy(play);
+            play.until(TEST, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "starts a build on its timer",
+        does: &["builds.start"],
+        before: |play| {
+            busy(play);
+            play.later(Duration::from_secs(20), |world| world.tests.limit(usize::MAX));
+            play.until(TEST, &[SERVICE, TIMER])
+        },
+    },
+    Scenario {
+        name: "adopts the build of one who died",
+        does: &["builds.find", "store.write_task"],
+        before: |play| {
+            play.builds_take(Duration::from_mins(10));
+            play.push(1, &services(1));
+            let start = play.until(TEST, &[SERVICE]);
+            play.world.wire.trouble_next("builds.start", Trouble::CrashAfter);
+            play.invoke(&start);
+            play.until(TEST, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "fails for the fifth time and is stuck",
+        does: &["store.write_task", "queue.send"],
+        before: |play| {
+            play.world.wire.down("builds.start");
+            play.push(1, &services(1));
+            play.fail(TEST, &[SERVICE], 4)
+        },
+    },
+];
+
+/// Only one build at a time, for a while.
+fn busy(play: &mut Play) {
+    play.world.tests.limit(0);
+    play.later(Duration::from_secs(40), |world| world.tests.limit(usize::MAX));
+    play.push(1, &services(1));
+}
