@@ -204,12 +204,16 @@ where
         if head.delivery.is_some() || request.fork.is_some() || !served {
             return Ok(head);
         }
+        // No number is drawn for what cannot be delivered: it would hold older commits back for nothing.
+        if head.phases.iter().any(|phase| phase.failed > 0) {
+            return Ok(head);
+        }
+        let Ok(plan) = self.read_plan(&head).await? else { return Ok(head) };
         let (Some(delivery), _) =
             delivery::decide(&self.store, &self.source, operator, &head.id, request).await?
         else {
             return Ok(head);
         };
-        let Ok(plan) = self.read_plan(&head).await? else { return Ok(head) };
         let tasks = tasks_of(&head.id, &plan, Some(&delivery.environment));
         let Some(joined) = head.delivered_too(&phases_of(&tasks), &delivery, now) else { return Ok(head) };
         self.store.create_tasks(&tasks).await?;
