@@ -234,7 +234,7 @@ fn a_stuck_task() {
     [slipway] ActionRequired: 1 of 2 tasks stuck: a person must act
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
-    **The machinery failed too often at `build/authentication`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.**
+    **The machinery failed too often at `build/authentication`. Its dead letter and its function's log say why. Once the cause is removed, `slipway dlq redrive` lets it go on where it stood, and a re-run begins it anew.**
 
     - 🛑 `build authentication`: could not start the build: access denied
 
@@ -273,7 +273,7 @@ fn a_stuck_task() {
     authentication  passed 38 s  STUCK
     ```
     • `build authentication`: could not start the build: access denied
-    The machinery failed too often at `build/authentication`. Its function's log says why. Once the cause is removed, push again: the next commit makes a run of its own.
+    The machinery failed too often at `build/authentication`. Its dead letter and its function's log say why. Once the cause is removed, `slipway dlq redrive` lets it go on where it stood, and a re-run begins it anew.
     "#);
 }
 
@@ -296,7 +296,7 @@ fn a_rollout_that_does_not_get_healthy() {
     [slipway] Failure: Failed after 3 min 12 s: 1 of 2 tasks failed
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
-    **The new version does not serve. Read the evidence, then push a fix or revert the commit.**
+    **The new version does not serve. There is no verified release to go back to. Read the evidence, then push a fix or revert the commit.**
 
     - ❌ `verify authentication in development`: Deployment `authentication` will not get healthy: pod `auth-1` ends again and again
 
@@ -335,6 +335,6 @@ fn a_rollout_that_does_not_get_healthy() {
     authentication  passed 2 s  FAILED 12 s
     ```
     • `verify authentication in development`: Deployment `authentication` will not get healthy: pod `auth-1` ends again and again
-    The new version does not serve. Read the evidence, then push a fix or revert the commit.
+    The new version does not serve. There is no verified release to go back to. Read the evidence, then push a fix or revert the commit.
     "#);
 }
