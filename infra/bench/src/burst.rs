@@ -32,6 +32,8 @@ const PROMISED: (usize, f64) = (100, 20.0);
 /// When a run that has not ended counts as lost.
 const PATIENCE: Duration = Duration::from_mins(20);
 const POLL: Duration = Duration::from_millis(250);
+/// When a run of the burst must have been seen at the latest.
+const NEVER_OPEN: Duration = Duration::from_secs(30);
 
 /// Measures a burst of each size.
 ///
@@ -126,10 +128,13 @@ impl Scene<'_> {
     async fn until_told(&self, runs: &[RunId], begun: Instant) -> anyhow::Result<(Vec<Run>, Duration)> {
         let mut shown = Instant::now();
         let mut ended = BTreeMap::new();
+        let mut seen_open = false;
         loop {
             // Looking at each run asks much of the local AWS; the index lists those that wait for something.
             let open = self.open().await?;
             let seen = begun.elapsed();
+            seen_open |= open > 0;
+            ensure!(seen_open || seen < NEVER_OPEN, "the index `due` lists no run of the burst");
             if open == 0 {
                 for run in runs {
                     if !ended.contains_key(run)
@@ -157,8 +162,8 @@ impl Scene<'_> {
         let table = scene::output_of(self.cloud.record(), "TableName")?;
         let query = json!({
             "TableName": table, "IndexName": "due", "Select": "COUNT",
-            "KeyConditionExpression": "due_pk = :run",
-            "ExpressionAttributeValues": { ":run": { "S": "run" } },
+            "KeyConditionExpression": "due_pk = :due", "FilterExpression": "begins_with(pk, :run)",
+            "ExpressionAttributeValues": { ":due": { "S": "due" }, ":run": { "S": "run#" } },
         });
         let answer = self.cloud.aws().json("dynamodb", "DynamoDB_20120810.Query", &query).await?;
         answer["Count"].as_u64().context("a count")

@@ -32,7 +32,7 @@ const DELIVERIES: usize = 2000;
 /// What webhook's own processor time per request is promised to be at most, in milliseconds.
 const WEBHOOK_PROCESSOR: f64 = 0.8;
 /// A run under the emulators takes about a second.
-const RUN_LIMIT: Duration = Duration::from_secs(60);
+const RUN_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
 /// Measures every function.
@@ -223,7 +223,7 @@ impl<'a> Stand<'a> {
             ] {
                 report.add(format!("function {name} {what}"), value.with_context(unmeasured)?, "ms");
             }
-            report.add(format!("function {name} invocations per run"), self.per_run(name, place), "");
+            report.add(format!("function {name} invocations per run"), per_run(name, place), "");
             if name == "webhook" {
                 report.promise(format!("function {name} own CPU"), used, "ms", WEBHOOK_PROCESSOR);
             } else {
@@ -235,15 +235,15 @@ impl<'a> Stand<'a> {
         Ok(())
     }
 
-    fn per_run(&self, name: &str, place: &Place) -> f64 {
-        let extra = if name == "webhook" { DELIVERIES } else { 0 };
-        count(place.cold.len() + place.warm.len() - extra) / count(COLD_RUNS + WARM_RUNS)
-    }
-
     async fn end(self) -> anyhow::Result<()> {
         for emulator in self.places.into_values().filter_map(|place| place.emulator) {
             emulator.end().await?;
         }
         Ok(())
     }
+}
+
+fn per_run(name: &str, place: &Place) -> f64 {
+    let extra = if name == "webhook" { DELIVERIES } else { 0 };
+    count(place.cold.len() + place.warm.len() - extra) / count(COLD_RUNS + WARM_RUNS)
 }

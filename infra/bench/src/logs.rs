@@ -76,6 +76,6 @@ mod tests {
         );
 
         assert_eq!(log.durations, [13.0]);
-        assert_eq!(log.bytes, 18 + 18 + 88 + 3 * EVENT_OVERHEAD);
+        assert_eq!(log.bytes, 18 + 18 + 78 + 3 * EVENT_OVERHEAD);
     }
 }

@@ -24,7 +24,7 @@ const RUNS: f64 = 10_000.0;
 /// What ten thousand runs of one service are promised to cost at most, in US dollars.
 const MOST_DOLLARS: f64 = 3.0;
 /// When a run counts as hanging: a time for each, and one for each service.
-const RUN_LIMIT_OF_ONE: Duration = Duration::from_secs(60);
+const RUN_LIMIT_OF_ONE: Duration = Duration::from_mins(1);
 const RUN_LIMIT_OF_MORE: Duration = Duration::from_secs(3);
 /// For so long nothing must be asked any more before a run counts as over.
 const QUIET: Duration = Duration::from_secs(2);
@@ -57,14 +57,14 @@ pub(crate) async fn measure(bench: &Bench, services: &[usize], report: &mut Repo
         let mut totals = Vec::new();
         for number in services {
             output::progress(&format!("requests: a run of {number} services"));
-            let counted = counter.run(*number).await?;
-            totals.push((count(*number), told(*number, &counted, report)));
+            let this = counter.run(*number).await?;
+            totals.push((count(*number), told(*number, &this, report)));
             // Who asked for what, for whoever wants to know where they come from.
             let path = bench.workspace.join(format!(".slipway/bench/requests-{number}.json"));
-            std::fs::write(&path, serde_json::to_vec_pretty(&counted.requests)?)?;
+            std::fs::write(&path, serde_json::to_vec_pretty(&this.requests)?)?;
             if *number == 1 {
-                counter.price("warm", &counted, Some(MOST_DOLLARS), report)?;
-                details(&counted.requests, report);
+                counter.price("warm", &this, Some(MOST_DOLLARS), report)?;
+                details(&this.requests, report);
             }
         }
         fit(&totals, report);

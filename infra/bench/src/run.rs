@@ -24,7 +24,7 @@ const WARM_UP: usize = 3;
 const RUNS: usize = 15;
 /// What a run is promised to take at most, in seconds.
 const MOST_SECONDS: f64 = 0.55;
-const RUN_LIMIT: Duration = Duration::from_secs(60);
+const RUN_LIMIT: Duration = Duration::from_mins(1);
 /// Slack is asked as often as this: it is part of this process, and the local AWS is left alone meanwhile.
 const POLL: Duration = Duration::from_millis(3);
 
