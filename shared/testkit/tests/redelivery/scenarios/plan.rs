@@ -1,5 +1,7 @@
 //! plan.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::builders::{a_commit, a_plan, a_push, a_sha, a_webhook, a_zip};
 use testkit::fakes::Trouble;
@@ -79,6 +81,8 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "a commit reaches a delivered branch while it is tested",
         does: &["store.draw", "store.create_tasks", "store.write_run"],
         before: |play| {
+            // Longer than a plan that died stays away.
+            play.builds_take(Duration::from_mins(15));
             let push = play.commit_on("feature", 1, &services(1));
             play.invoke(&Call::Post(push));
             let start = play.until(TEST, &["test/service-1"]);
