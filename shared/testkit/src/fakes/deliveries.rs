@@ -22,6 +22,7 @@ impl Deliveries for MemoryStore {
     async fn record(&self, delivery: &Delivery) -> Answer<Delivery> {
         let write = |tables: &mut Tables| {
             if !self.wire.has(Guard::Deliveries) {
+                tables.deliveries.insert(delivery.id.clone(), delivery.clone());
                 return delivery.clone();
             }
             tables.deliveries.entry(delivery.id.clone()).or_insert_with(|| delivery.clone()).clone()
