@@ -70,7 +70,6 @@ pub enum Learned {
 
 /// What to do next. Tasks and heads in it are the new versions, to be written on condition of the old ones.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one action lives at a time")]
 pub enum Action {
     /// Write the task.
     Write {
@@ -135,7 +134,7 @@ pub enum Onward {
     /// Write the head as opened, on condition that its opening is still this task's.
     Opened,
     /// Create the two tasks of the service's way back, if they are absent, and wake the first.
-    RollBack([Task; 2]),
+    RollBack(Box<[Task; 2]>),
     /// Take the task, and what belongs to it, off the head's list of those that run alone.
     Settle,
     /// Put a message that revives the task into the dead-letter queue, with the reason.
@@ -247,11 +246,9 @@ fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
         steps.extend(successor(&task.id).filter(|id| !alone || head.reruns.contains(id)).map(Onward::Wake));
     }
     if verdict.roll_back.is_some() {
-        steps.extend(
-            chain::way_back(&task.id).map(|ids| {
-                Onward::RollBack(ids.map(|id| Task::new(task.run.clone(), id, task.spec.clone())))
-            }),
-        );
+        steps.extend(chain::way_back(&task.id).map(|ids| {
+            Onward::RollBack(Box::new(ids.map(|id| Task::new(task.run.clone(), id, task.spec.clone()))))
+        }));
     }
     if alone && head.ends_rerun(&task.id, verdict) {
         if head.is_finished() && task.id.stage.has_environment() {

@@ -251,8 +251,8 @@ where
             },
             Onward::Opened => opened(self.function.store, head, Some(task), now).await,
             Onward::RollBack(tasks) => {
-                self.function.store.create_tasks(tasks).await?;
-                let [first, _] = tasks;
+                self.function.store.create_tasks(tasks.as_slice()).await?;
+                let [first, _] = tasks.as_ref();
                 let reason = task.verdict().map_or("", |verdict| verdict.summary.as_str());
                 let what = format!("`{}` goes back to its last verified release: {reason}", task.id);
                 let key = format!("roll-back-{}-{}", task.id, task.attempt);
