@@ -11,6 +11,7 @@ mod nudge;
 mod pushes;
 mod report;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ async fn play(
     report.faults(world.cloud.disturbances().await?);
     report.tell();
     ended?;
+    report.check_disturbed()?;
     nudge::until_empty(world).await?;
     judge::all(world, &pushed, &mut report).await
 }
@@ -89,15 +91,14 @@ fn disturbance(seed: u64) -> Disturbance {
 fn operator_file(state_dir: &Path, repositories: usize) -> anyhow::Result<std::path::PathBuf> {
     let mut text = String::from("version: 1\nrepositories:\n");
     for name in (1..=repositories).map(pushes::repository) {
-        text.push_str(&format!(
-            "  - {{name: vive-sphere/{name}, installation: 1, environments: [{name}]}}\n"
-        ));
+        let _ = writeln!(text, "  - {{name: vive-sphere/{name}, installation: 1, environments: [{name}]}}");
     }
     text.push_str("environments:\n");
     for name in (1..=repositories).map(pushes::repository) {
-        text.push_str(&format!(
-            "  {name}: {{branches: [develop], cluster: {{kubeconfig: true}}, namespace: {name}}}\n"
-        ));
+        let _ = writeln!(
+            text,
+            "  {name}: {{branches: [develop], cluster: {{kubeconfig: true}}, namespace: {name}}}"
+        );
     }
     text.push_str("notifications:\n  mail_sender: slipway@vivesphere.example\n");
     std::fs::create_dir_all(state_dir)?;

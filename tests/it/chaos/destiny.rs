@@ -49,11 +49,11 @@ impl Destiny {
         let RunState::Finished(outcome) = &head.state else { return Some(format!("is {:?}", head.state)) };
         let delivered = head.delivery.is_some();
         let right = match (self, outcome) {
-            (Self::BrokenFile, RunOutcome::Invalid(_)) => true,
-            (Self::RedTests | Self::LostTest, RunOutcome::Failed) => true,
+            (Self::BrokenFile, RunOutcome::Invalid(_))
+            | (Self::RedTests | Self::LostTest, RunOutcome::Failed)
+            | (Self::Good, RunOutcome::Passed) => true,
             (Self::RedImage | Self::CrashingPods, RunOutcome::Failed) => delivered,
             (Self::RedImage | Self::CrashingPods, RunOutcome::Passed) => !delivered,
-            (Self::Good, RunOutcome::Passed) => true,
             (Self::Good | Self::CrashingPods, RunOutcome::Superseded) => delivered && overtaken,
             _ => false,
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use anyhow::ensure;
 use tokio::time::Instant;
 
 use super::destiny::Destiny;
@@ -47,6 +48,17 @@ impl Report {
     /// Notes what went wrong on purpose.
     pub(super) fn faults(&mut self, faults: BTreeMap<String, u64>) {
         self.faults = faults;
+    }
+
+    /// Makes sure that the disturbances disturbed: of each kind something has happened.
+    pub(super) fn check_disturbed(&self) -> anyhow::Result<()> {
+        for kind in
+            ["throttled", "error-before", "error-after", "cut-after", "held", "killed", "builds: event"]
+        {
+            let seen = self.faults.iter().filter(|(name, _)| name.starts_with(kind)).map(|(_, count)| count);
+            ensure!(seen.sum::<u64>() > 0, "nothing was `{kind}`: {:?}", self.faults);
+        }
+        Ok(())
     }
 
     /// Prints what is known so far.
