@@ -26,7 +26,7 @@ def main():
     old, new = re.search(r"[0-9a-f]{40}", (EVENTS / "notify.json").read_text())[0], commit_id()
     for path in OTHERS:
         path.write_text(path.read_text().replace(old, new))
-    for path in sorted(EVENTS.glob("*.json")):
+    for path in sorted(EVENTS.rglob("*.json")):
         text = path.read_text().replace(old, new).replace(f"...{old[:12]}", f"...{new[:12]}")
         text = RUN.sub(rf"\g<1>{new}", text)
         event = json.loads(text)

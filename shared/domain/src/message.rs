@@ -1,6 +1,7 @@
 //! What travels on the queues. A message names work; the state says what is to be done.
 
 mod reading;
+pub mod schema;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 use domain::github_event;
 use domain::ids::Stage;
-use domain::message::{Message, QueueName, parse_stage_message};
+use domain::message::{Message, QueueName, Unreadable, parse_message, parse_stage_message};
 use lambda::SqsEvent;
 use serde_json::Value;
 use slipway_webhook::Request;
@@ -18,6 +18,9 @@ use super::template::Template;
 /// Where the way to use an event stands.
 const GUIDE: &str = "CONTRIBUTING.md";
 
+/// Made of the domain's own words, which a test there compares.
+const SCHEMA: &str = "events/messages.schema.json";
+
 /// The function that an event belongs to stands in the file's name: `plan.json`, `codebuild-test-state-change.json`.
 /// GitHub's are the webhook's.
 pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<Findings> {
@@ -25,6 +28,9 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
     let mut seen = BTreeSet::new();
     for path in checkout.below("events/", ".json") {
         let stem = path.trim_start_matches("events/").trim_end_matches(".json");
+        if path == SCHEMA {
+            continue;
+        }
         match parse(stem, &checkout.text(path)?) {
             Ok(function) => {
                 seen.insert(function);
@@ -90,6 +96,9 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<String> {
     if words.first() == Some(&"github") {
         return webhook(text).map(|()| "webhook".to_owned());
     }
+    if stem.starts_with("messages/") {
+        return body(text);
+    }
     if stem == "sweep" {
         let schedule: Value = serde_json::from_str(text)?;
         ensure!(schedule["source"] == "aws.scheduler", "not an event of EventBridge Scheduler");
@@ -99,12 +108,16 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<String> {
     let queue = match (stem, stage) {
         ("plan" | "plan-tips", _) => QueueName::Plan,
         ("notify", _) => QueueName::Notify,
+        // What people send: about a test, and with who sent it.
+        ("rerun" | "revive", _) => QueueName::Stage(Stage::Test),
         (_, Some(stage)) => QueueName::Stage(stage),
         _ => bail!("its name tells no function"),
     };
     let event: SqsEvent = serde_json::from_str(text).context("not an SQS event")?;
     ensure!(!event.records.is_empty(), "an SQS event without records");
     for record in &event.records {
+        let sent_by_people = matches!(stem, "rerun" | "revive");
+        ensure!(!sent_by_people || record.attributes.sender_id.is_some(), "a request without `SenderId`");
         match queue {
             QueueName::Stage(stage) => drop(parse_stage_message(&record.body, stage)?),
             queue => {
@@ -113,7 +126,19 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<String> {
             }
         }
     }
-    Ok(stage.map_or_else(|| words[0].to_owned(), |stage| stage.to_string()))
+    Ok(queue.function().to_owned())
+}
+
+/// A message's body alone, as `aws sqs send-message --message-body file://…` takes it.
+fn body(text: &str) -> anyhow::Result<String> {
+    match parse_message(text, QueueName::Plan) {
+        Ok(_) => Ok(QueueName::Plan.function().to_owned()),
+        Err(Unreadable::Elsewhere(queue)) => {
+            parse_message(text, queue)?;
+            Ok(queue.function().to_owned())
+        }
+        Err(unreadable) => Err(unreadable.into()),
+    }
 }
 
 fn webhook(text: &str) -> anyhow::Result<()> {
@@ -132,6 +157,7 @@ fn what_a_function_would_refuse_is_found() {
     };
     let wake = r#"{"kind":"task","run":"a.b.0123456789abcdef0123456789abcdef01234567","task":"test/one"}"#;
     assert_eq!(parse("test", &sqs(wake)).ok().as_deref(), Some("test"));
+    assert_eq!(parse("messages/task", wake).ok().as_deref(), Some("test"));
     for (stem, text) in [
         ("build", sqs(wake)),
         ("plan", sqs(wake)),
@@ -140,6 +166,9 @@ fn what_a_function_would_refuse_is_found() {
         ("github-push", "{}".to_owned()),
         ("sweep", "{}".to_owned()),
         ("other", sqs(wake)),
+        ("rerun", sqs(wake)),
+        ("messages/rerun", sqs(wake)),
+        ("messages/rerun", r#"{"kind":"rerun","run":"a"}"#.to_owned()),
     ] {
         assert!(parse(stem, &text).is_err(), "{stem} {text}");
     }

@@ -219,4 +219,4 @@ impl Places {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ use super::shape::{Shape, TextShape};
 use super::{operator, pipeline, reference, schema};
 
 mod checked_in;
-mod schemas;
+pub(crate) mod schemas;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

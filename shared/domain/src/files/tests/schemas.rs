@@ -9,7 +9,7 @@ use super::*;
 use crate::ids::{BranchName, EnvironmentName, RepositoryName, RepositoryPath, ServiceName};
 
 /// The keywords that our schemas use. One that is not known here is a fault of this test, not a pass.
-fn allows(schema: &Value, value: &Value) -> bool {
+pub(crate) fn allows(schema: &Value, value: &Value) -> bool {
     let schema = schema.as_object().expect("a schema is an object");
     schema.iter().all(|(keyword, rule)| match keyword.as_str() {
         "$schema" | "title" | "description" => true,
