@@ -28,8 +28,6 @@ pub enum Trouble {
 pub enum Guard {
     /// A write that does not follow the version it was made from.
     Versions,
-    /// A delivery that is recorded already.
-    Deliveries,
     /// A second build under the same token.
     Tokens,
     /// A lock that another run holds, or a higher number has taken.

@@ -30,8 +30,3 @@ fn a_lock_that_everybody_gets_is_seen() {
 fn check_runs_without_names_are_seen() {
     caught(Guard::CheckNames, Handler::Notify);
 }
-
-#[test]
-fn deliveries_that_are_not_remembered_are_seen() {
-    caught(Guard::Deliveries, Handler::Webhook);
-}
