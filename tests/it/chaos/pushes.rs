@@ -55,6 +55,8 @@ async fn to_one(
     let full_name: RepositoryName = format!("vive-sphere/{name}").parse()?;
     let folder = local::workspace().join(".slipway").join(&world.record.name).join("checkouts").join(&name);
     let bench = Workbench::of_services(SERVICES.len(), &folder, world.record, &full_name).await?;
+    // The images of all repositories have the same names: their commits must not have the same hashes.
+    bench.write("REPOSITORY", &name)?;
     let mut pushes = Vec::new();
     for number in 1..=runs {
         let destiny = Destiny::drawn(&mut dice);
