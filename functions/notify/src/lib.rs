@@ -27,6 +27,9 @@ const MOST_ROUNDS: u32 = 8;
 /// How soon it comes then.
 const SOON: Duration = Duration::from_secs(1);
 
+/// How soon a message comes again whose earlier delivery has the lease.
+const LATER: Duration = Duration::from_secs(5);
+
 /// The function with its ports.
 #[derive(Debug)]
 pub struct Notifier<S, G, C, M> {
@@ -69,15 +72,14 @@ where
         };
         for _ in 0..MOST_ROUNDS {
             told.again = false;
-            // Read under the lease: whatever changes from here on is asked for again.
-            let Some(head) = self.store.run(id).await? else {
-                tracing::warn!(run = %id, "no such run; the message is dropped");
-                return Ok(Disposition::Acknowledge);
+            let head = match self.look_and_say(id, &mut told).await {
+                Ok(Some(head)) => head,
+                Ok(None) => {
+                    tracing::warn!(run = %id, "no such run; the message is dropped");
+                    return Ok(Disposition::Acknowledge);
+                }
+                Err(fault) => return self.failed(id, told, fault).await,
             };
-            let tasks = self.store.tasks(id, None).await?;
-            if let Err(fault) = self.say(&head, &tasks, &mut told).await {
-                return self.failed(&head, told, fault).await;
-            }
             told.failures = 0;
             match self.release(id, &mut told).await? {
                 Release::Done => return self.rest(&head).await,
@@ -86,6 +88,14 @@ where
             }
         }
         Ok(Disposition::GiveBack { reason: "the book was written by others".into(), delay: SOON })
+    }
+
+    /// The head that was told of, read under the lease: whatever changes from here on is asked for again.
+    async fn look_and_say(&self, id: &RunId, told: &mut Told) -> Answer<Option<Run>> {
+        let Some(head) = self.store.run(id).await? else { return Ok(None) };
+        let tasks = self.store.tasks(id, None).await?;
+        self.say(&head, &tasks, told).await?;
+        Ok(Some(head))
     }
 
     /// The book under this invocation's lease. Where another one has it, that one is asked to look again, and this
@@ -100,7 +110,14 @@ where
             let mut told = self.store.told(id).await?;
             told.version += 1;
             // A message delivered twice has the same id both times: not even the holder's own name is a way in.
-            if told.lease.as_ref().is_some_and(|(_, until)| *until > now) {
+            if let Some((other, _)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
+                if other == holder {
+                    // An earlier delivery of this very message has the lease, or died with it.
+                    return Ok(Err(Disposition::GiveBack {
+                        reason: "it is in hands already".into(),
+                        delay: LATER,
+                    }));
+                }
                 if told.again {
                     return Ok(Err(Disposition::Acknowledge));
                 }
@@ -148,7 +165,7 @@ where
     }
 
     /// The lease is given up also after a fault, so that the redelivered message need not wait for its end.
-    async fn failed(&self, head: &Run, mut told: Told, fault: Fault) -> Answer<Disposition> {
+    async fn failed(&self, id: &RunId, mut told: Told, fault: Fault) -> Answer<Disposition> {
         told.failures += 1;
         let is_stuck = told.failures >= MOST_FAILURES;
         if is_stuck {
@@ -157,21 +174,23 @@ where
         }
         for _ in 0..MOST_ROUNDS {
             let free = Told { version: told.version + 1, lease: None, again: false, ..told.clone() };
-            if self.store.write_told(&head.id, &free).await? == Written::Yes
-                || !self.catch_up(&head.id, &mut told).await?
+            if self.store.write_told(id, &free).await? == Written::Yes
+                || !self.catch_up(id, &mut told).await?
             {
                 break;
             }
         }
-        if is_stuck { self.give_up(head, &fault).await } else { Err(fault) }
+        if is_stuck { self.give_up(id, &fault).await } else { Err(fault) }
     }
 
     /// The message goes to the dead letters with its reason, and sweep does not ask again for a run that has ended.
-    async fn give_up(&self, head: &Run, fault: &Fault) -> Answer<Disposition> {
-        self.rest(head).await?;
+    async fn give_up(&self, id: &RunId, fault: &Fault) -> Answer<Disposition> {
+        if let Some(head) = self.store.run(id).await? {
+            self.rest(&head).await?;
+        }
         let reason = format!(
             "people cannot be told of run `{}`: {}; remove the cause and redrive the message",
-            head.id,
+            id,
             fault.chain()
         );
         Ok(Disposition::Refuse { reason })

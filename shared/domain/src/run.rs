@@ -253,6 +253,8 @@ impl Run {
                 .iter()
                 .find(|phase| phase.kind > PhaseKind::Test)
                 .map(|phase| Opening { by: None, what: Onset::Phase(phase.kind) });
+            // Its end was told, and is told again: this is another round of it.
+            head.round += u32::from(head.is_finished());
             head.state = RunState::Active;
             head.finished = None;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::chain::reads_from;
 use domain::message::{Ask, Message, Outgoing, Revive, Wake};
-use domain::next::{Action, Facts, Learned, Onward, next};
+use domain::next::{Action, Facts, Learned, Onward, TIMER_GRACE, next};
 use domain::ports::{Advice, Answer, Environments, Fault, Queue, Redelivery, Runs, Timeline, Written};
 use domain::run::{PhaseKind, Run};
 use domain::task::{State, Task};
@@ -198,15 +198,7 @@ where
                 }
                 Ok(Step::Learned(Learned::PassedOn))
             }
-            Action::Arm { task: armed, delay } => {
-                if self.function.store.write_task(&armed).await? == Written::Conflict {
-                    return Ok(Step::Conflict(Learned::Nothing));
-                }
-                let wake = Wake { timer: Some(armed.timer.number), ..self.wake.clone() };
-                self.function.queue.send(&[Outgoing { message: Message::Task(wake), delay }]).await?;
-                *task = armed;
-                Ok(Step::Learned(Learned::Armed))
-            }
+            Action::Arm { task: armed, delay } => Ok(self.arm(armed, delay, task).await),
             Action::GiveBack { task: counted, reason, delay } => {
                 // A lost race means that somebody else is at work: the count is theirs then.
                 let _raced = self.function.store.write_task(&counted).await?;
@@ -216,6 +208,30 @@ where
                 tracing::info!(run = %task.run, task = %task.id, why, "rest");
                 Ok(Step::End(Disposition::Acknowledge))
             }
+        }
+    }
+
+    /// Writes the timer, then sends its message. Where one of them fails, this message stands in: it comes again when
+    /// the timer is overdue, so that the task need not wait for sweep.
+    async fn arm(&self, armed: Task, delay: Duration, task: &mut Task) -> Step {
+        let wake = Wake { timer: Some(armed.timer.number), ..self.wake.clone() };
+        let timer = [Outgoing { message: Message::Task(wake), delay }];
+        let done = async {
+            if self.function.store.write_task(&armed).await? == Written::Conflict {
+                return Ok(false);
+            }
+            self.function.queue.send(&timer).await.map(|()| true)
+        };
+        match done.await {
+            Ok(true) => {
+                *task = armed;
+                Step::Learned(Learned::Armed)
+            }
+            Ok(false) => Step::Conflict(Learned::Nothing),
+            Err(fault) => Step::End(Disposition::GiveBack {
+                reason: fault.chain(),
+                delay: delay + TIMER_GRACE + Duration::from_secs(1),
+            }),
         }
     }
 
