@@ -5,8 +5,10 @@ mod dlq;
 mod engine;
 mod local_cloud;
 mod output;
+mod rerun;
 mod sam;
 mod stack;
+mod timeline;
 mod validate;
 
 use std::process::ExitCode;
@@ -29,6 +31,10 @@ enum Command {
     /// Messages that were set aside because they cannot be read, or came back too often.
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Run a task of a run again, or say why that cannot be.
+    Rerun(rerun::Arguments),
+    /// What people asked of a run and what the machinery could not do by itself.
+    Timeline(timeline::Arguments),
     /// Judge a repository's pipeline file, or an operator's file, and show what would run.
     Validate(validate::Validate),
 }
@@ -42,6 +48,8 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Local(command) => local_cloud::run(command).await,
         Command::Dlq(command) => dlq::run(command).await,
+        Command::Rerun(arguments) => rerun::run(&arguments).await,
+        Command::Timeline(arguments) => timeline::run(&arguments).await,
         Command::Validate(arguments) => validate::run(&arguments),
     };
     match result {

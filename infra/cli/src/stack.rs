@@ -6,6 +6,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use clap::Args;
+use domain::message::QueueName;
 use local::{Options, Outputs, Record};
 
 use crate::local_cloud;
@@ -33,6 +34,15 @@ pub(crate) struct Stack {
 }
 
 impl WhichStack {
+    /// The same choice for a command that people are told to run: empty where nothing was chosen.
+    pub(crate) fn as_arguments(&self) -> String {
+        match &self.stack {
+            Some(stack) => format!(" --stack {stack}"),
+            None if self.name == "slipway" => String::new(),
+            None => format!(" --name {}", self.name),
+        }
+    }
+
     /// The stack with everything that is needed to reach it.
     pub(crate) async fn open(&self) -> anyhow::Result<Stack> {
         let Some(stack) = &self.stack else { return self.local().await };
@@ -58,6 +68,12 @@ impl WhichStack {
         let config = local::sdk_config(&record).await;
         Ok(Stack { name: record.name, config, known: Some(record.outputs) })
     }
+}
+
+/// The output of a stack that holds the URL of a queue: `TestQueueUrl`.
+pub(crate) fn output_of(queue: QueueName) -> String {
+    let (first, rest) = queue.function().split_at(1);
+    format!("{}{rest}QueueUrl", first.to_uppercase())
 }
 
 /// While a cloud starts, its stack is not known yet.

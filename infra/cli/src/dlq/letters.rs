@@ -16,7 +16,7 @@ use domain::time::Timestamp;
 use futures::future::try_join_all;
 
 use crate::output;
-use crate::stack::Stack;
+use crate::stack::{Stack, output_of};
 
 /// The functions that have a queue of dead letters. sweep has no queue before it: a schedule invokes it.
 pub(super) const FUNCTIONS: [&str; 8] =
@@ -231,12 +231,6 @@ async fn url(client: &Client, stack: &str, function: &str) -> anyhow::Result<Str
         format!("the queue `{name}` is not found; is `{stack}` the name of a Slipway stack in this region?")
     })?;
     answer.queue_url.context("SQS answers with a URL")
-}
-
-/// The output of the stack that holds the URL of a queue: `TestQueueUrl`.
-fn output_of(queue: QueueName) -> String {
-    let (first, rest) = queue.function().split_at(1);
-    format!("{}{rest}QueueUrl", first.to_uppercase())
 }
 
 fn letter(function: &'static str, url: &str, message: &Message) -> Option<Letter> {
