@@ -5,7 +5,7 @@ use domain::run::Run;
 use domain::task::Task;
 
 use super::markdown::code_cell;
-use super::words::{Mark, duration, stage_time, subject_name, time_taken};
+use super::words::{Mark, duration, is_spare_way_back, stage_time, subject_name, time_taken};
 
 /// The tasks of a run in rows and columns.
 pub(super) struct Board<'a> {
@@ -25,9 +25,10 @@ pub(super) struct Row<'a> {
 
 impl<'a> Board<'a> {
     pub(super) fn new(run: &'a Run, tasks: &'a [Task]) -> Self {
+        let shown = || tasks.iter().filter(|task| !is_spare_way_back(task));
         let stages: Vec<Stage> =
-            Stage::ALL.into_iter().filter(|stage| tasks.iter().any(|task| task.id.stage == *stage)).collect();
-        let mut subjects: Vec<&Subject> = tasks.iter().map(|task| &task.id.subject).collect();
+            Stage::ALL.into_iter().filter(|stage| shown().any(|task| task.id.stage == *stage)).collect();
+        let mut subjects: Vec<&Subject> = shown().map(|task| &task.id.subject).collect();
         subjects.sort();
         subjects.dedup();
         let rows = subjects.into_iter().map(|subject| {

@@ -11,7 +11,7 @@ use domain::task::Task;
 use super::board::Board;
 use super::findings;
 use super::markdown::{code, plain, sentence};
-use super::words::{Mark, duration, headline, hint, task_name, time_taken};
+use super::words::{Mark, duration, headline, hint, is_spare_way_back, task_name, time_taken};
 
 /// The name of the check run that branch protection should require.
 pub const ROLL_UP: &str = "slipway";
@@ -98,7 +98,8 @@ fn of_test(run: &Run, task: &Task) -> Check {
 /// Appears once something beyond the tests has begun.
 fn delivery(run: &Run, tasks: &[Task]) -> Option<Check> {
     let delivery = run.delivery.as_ref()?;
-    let tasks: Vec<Task> = tasks.iter().filter(|task| task.id.stage != Stage::Test).cloned().collect();
+    let of_delivery = |task: &&Task| task.id.stage != Stage::Test && !is_spare_way_back(task);
+    let tasks: Vec<Task> = tasks.iter().filter(of_delivery).cloned().collect();
     let marks: Vec<Mark> = tasks.iter().map(|task| Mark::of(run, task)).collect();
     if marks.iter().all(|mark| matches!(mark, Mark::Waiting | Mark::NotRun)) {
         return None;

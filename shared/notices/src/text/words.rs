@@ -64,6 +64,11 @@ impl Mark {
     }
 }
 
+/// A way back that nobody goes: an earlier attempt went it, and the rollout has been run again since.
+pub(super) fn is_spare_way_back(task: &Task) -> bool {
+    task.id.subject.is_rollback() && task.state == State::Pending
+}
+
 /// How a run stands, in a few words.
 pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
     let count = |mark| tasks.iter().filter(|task| Mark::of(run, task) == mark).count();

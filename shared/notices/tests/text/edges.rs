@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use notices::text;
 
 use crate::shown;
-use crate::story::{broken, done, run, tested};
+use crate::story::{broken, done, run, tested, waiting};
 
 #[test]
 fn files_that_forbid_a_plan() {
@@ -174,4 +174,20 @@ fn a_large_run_fits_into_a_slack_message() {
     let head = text::slack(&run, &tasks).head;
     assert!(head.len() < 4000, "{} bytes", head.len());
     assert!(head.contains("… and 280 more") && head.contains("… and 294 more"), "{head}");
+}
+
+#[test]
+fn a_way_back_that_an_earlier_attempt_went_is_shown_no_more() {
+    let run = run(RunState::Finished(RunOutcome::Passed));
+    let passed = |task: &str| done(task, 2, Verdict::passed("2 objects applied", Output::None));
+    let tasks = [
+        passed("deploy/authentication@development"),
+        passed("verify/authentication@development"),
+        waiting("deploy/authentication+rollback@development"),
+        waiting("verify/authentication+rollback@development"),
+    ];
+    let checks = text::checks(&run, &tasks);
+    let delivery = checks.last().expect("a delivery");
+    assert_eq!((delivery.state, delivery.title.as_str()), (CheckState::Success, "Delivered to development"));
+    assert!(checks.iter().all(|check| !check.summary.contains("way back")), "{checks:#?}");
 }
