@@ -100,7 +100,10 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
             }
             evidence.push(seen);
         }
-        let release = self.current(case, delivery, applied).await?.0;
+        let release = match self.current(case, delivery, applied).await? {
+            Standing::Current(release, _) => release,
+            Standing::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
+        };
         self.store.set_verified(&delivery.environment, &release).await?;
         let summary = evidence.last().cloned().unwrap_or_default();
         Ok(Learned::Concluded(Verdict::passed(summary, Output::Evidence(evidence))))
@@ -118,18 +121,16 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
         if case.task.id.subject.is_rollback() {
             return Ok(Learned::Concluded(verdict));
         }
-        let (_, verified) = self.current(case, delivery, applied).await?;
+        let verified = match self.current(case, delivery, applied).await? {
+            Standing::Current(_, verified) => verified,
+            Standing::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
+        };
         let back = verified.filter(|verified| verified.manifests != applied.manifests);
         Ok(Learned::Concluded(verdict.rolling_back(back)))
     }
 
-    /// The release that this run's deploy recorded, and the last verified one.
-    async fn current(
-        &self,
-        case: &Case<'_>,
-        delivery: &Delivery,
-        applied: &Applied,
-    ) -> Answer<(Release, Option<Release>)> {
+    /// Whether the release that this run's deploy recorded is still the one that the environment runs.
+    async fn current(&self, case: &Case<'_>, delivery: &Delivery, applied: &Applied) -> Answer<Standing> {
         let service = case
             .task
             .id
@@ -138,14 +139,31 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
             .ok_or_else(|| Fault::reject(format!("task `{}` is about no service", case.task.id)))?;
         let (current, verified) =
             self.store.releases(&case.head.id.repository, &delivery.environment, service).await?;
-        let own = |release: &Release| {
-            release.fence == delivery.fence && release.manifests == applied.manifests
-        };
-        let current = current.filter(own).ok_or_else(|| {
-            Fault::reject(format!("`{service}` in `{}` is no longer this run's release", delivery.environment))
-        })?;
-        Ok((current, verified))
+        let own =
+            |release: &Release| release.fence == delivery.fence && release.manifests == applied.manifests;
+        match current {
+            Some(current) if own(&current) => Ok(Standing::Current(current, verified)),
+            // Verified once more after the run had let go of the environment.
+            Some(current) if current.fence > delivery.fence => {
+                Ok(Standing::Overtaken(Verdict::superseded(format!(
+                    "number {} has been deployed to `{}` since; this run is number {}",
+                    current.fence, delivery.environment, delivery.fence
+                ))))
+            }
+            _ => Err(Fault::reject(format!(
+                "`{service}` in `{}` is no longer this run's release",
+                delivery.environment
+            ))),
+        }
     }
+}
+
+/// What became of the release that is to be verified.
+enum Standing {
+    /// It is the current one; with the last verified release.
+    Current(Release, Option<Release>),
+    /// A newer run has the environment.
+    Overtaken(Verdict),
 }
 
 fn subject_of<'a>(case: &Case<'a>) -> Answer<(&'a Delivery, &'a ServiceSpec, &'a Applied)> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::ports::{Environments as _, Release};
+use domain::ports::{Cluster as _, Environments as _, Release};
 use domain::run::PhaseKind;
 use domain::task::{Applied, ObjectName, Output, Task};
 use slipway_verify::Verification;
@@ -67,4 +67,30 @@ async fn a_rollout_without_an_end_fails_after_ten_minutes() {
     world.clock.advance(Duration::from_secs(601));
     wake(&world, &task, &work).await;
     insta::assert_snapshot!(verdict(&world, &task), @"Failed: Deployment `authentication` was not rolled out after 10 minutes: 0 of 1 pods ready");
+}
+
+/// A verify that is run again takes no lock: a newer run may have deployed since.
+#[tokio::test]
+async fn a_release_that_was_overtaken_is_neither_verified_nor_blamed() {
+    for fate in
+        [Fate::Healthy { after: Duration::ZERO }, Fate::Hopeless { evidence: vec!["it is gone".to_owned()] }]
+    {
+        let (world, task, work) = begin(fate).await;
+        let deployment = serde_json::json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "authentication", "namespace": "development" },
+        });
+        world.cluster.apply(&[deployment]).await.expect("memory answers");
+        let (environment, service) = (name("development"), name("authentication"));
+        let releases = world.store.releases(&task.run.repository, &environment, &service);
+        let (current, _) = releases.await.expect("memory answers");
+        let newer = Release { fence: 2, manifests: "1".repeat(64), ..current.expect("it is deployed") };
+        world.store.set_current(&environment, &newer).await.expect("memory answers");
+        wake(&world, &task, &work).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(verdict(&world, &task), @"Superseded: number 2 has been deployed to `development` since; this run is number 1");
+        }
+        let releases = world.store.releases(&task.run.repository, &environment, &service);
+        assert_eq!(releases.await.expect("memory answers"), (Some(newer), None));
+    }
 }
