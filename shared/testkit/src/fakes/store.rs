@@ -68,6 +68,13 @@ impl MemoryStore {
         })
     }
 
+    /// The timeline of a run by key, past the wire.
+    pub fn entries(&self, run: &RunId) -> Vec<Entry> {
+        self.tables.with(|tables| {
+            tables.timelines.get(run).map(|entries| entries.values().cloned().collect()).unwrap_or_default()
+        })
+    }
+
     /// What a test wants to be there, past the wire and every condition.
     pub fn put(&self, head: &Run, tasks: &[Task]) {
         self.tables.with(|tables| {

@@ -5,6 +5,7 @@ mod images;
 mod messages;
 mod notify;
 mod plan;
+mod rerun;
 mod sweep;
 mod test;
 mod tips;
