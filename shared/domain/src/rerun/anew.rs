@@ -148,7 +148,7 @@ impl Anew<'_> {
             .iter()
             .filter(|task| PhaseKind::of(task.id.stage) > own && task.id.subject.service() == service);
         let mut head = self.reopened();
-        let again: Vec<_> = self.chain_from_here().chain(later.filter(has_begun)).collect();
+        let again: Vec<_> = self.chain_from_here().chain(later.filter(|task| has_begun(task))).collect();
         for phase in [PhaseKind::Test, PhaseKind::Image, PhaseKind::Rollout] {
             let of_phase = || again.iter().filter(|task| PhaseKind::of(task.id.stage) == phase);
             if of_phase().next().is_some() {
@@ -195,7 +195,7 @@ impl Anew<'_> {
         let mut ids = vec![self.task.id.clone()];
         ids.extend(chain::successor(&self.task.id));
         ids.extend(chain::way_back(&self.task.id).into_iter().flatten());
-        self.tasks.iter().filter(has_begun).filter(move |task| ids.contains(&task.id))
+        self.tasks.iter().filter(|task| has_begun(task)).filter(move |task| ids.contains(&task.id))
     }
 
     /// Whether the bad end of the task's chain is counted in the head: one with a way back only at the end of that.
@@ -250,7 +250,7 @@ fn goes_back(task: &Task) -> bool {
     task.verdict().is_some_and(|verdict| verdict.roll_back.is_some())
 }
 
-fn has_begun(task: &&Task) -> bool {
+fn has_begun(task: &Task) -> bool {
     task.state != State::Pending
 }
 
