@@ -158,7 +158,7 @@ impl Trial<'_> {
         report.extra = report.extra.max(extra);
         let spare = self.duplicates(disturbance);
         let mut lines = seen.rested.differences(&good.rested, spare);
-        if lines.is_empty() || self.is_left_to_sweep(disturbance, &good.calls) {
+        if lines.is_empty() {
             let after = seen.swept.differences(&good.swept, spare);
             lines = after.into_iter().map(|line| format!("after sweeps: {line}")).collect();
         }
@@ -201,19 +201,6 @@ impl Trial<'_> {
     fn duplicates(&self, disturbance: Disturbance) -> usize {
         let in_telling = matches!(disturbance, Disturbance::Trouble(..) | Disturbance::Asleep(_));
         usize::from(self.handler == Handler::Notify && in_telling)
-    }
-
-    /// What redelivery alone does not repair: a timer that was written and whose message was not sent, because the
-    /// message that comes back finds it running and rests; and a lease of notify that was left over, because whatever
-    /// comes back finds it taken.
-    fn is_left_to_sweep(&self, disturbance: Disturbance, calls: &[&str]) -> bool {
-        let Disturbance::Trouble(number, trouble) = disturbance else { return false };
-        match (calls[number - 1], trouble) {
-            _ if self.handler == Handler::Notify => true,
-            ("store.write_task", Trouble::FailAfter) => true,
-            ("queue.send", Trouble::FailBefore) => calls[..number - 1].last() == Some(&"store.write_task"),
-            _ => false,
-        }
     }
 
     fn fault(&self, disturbance: Disturbance, calls: &[&str], lines: &[String]) -> String {
