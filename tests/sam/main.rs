@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     if !is_asked_for() {
         return ExitCode::SUCCESS;
     }
-    match prove().await {
+    match Box::pin(prove()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sam: {error:#}");

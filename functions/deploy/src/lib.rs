@@ -132,11 +132,8 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             .and_then(|verdict| verdict.roll_back.as_deref())
             .ok_or_else(|| Fault::reject(format!("task `{}` has no release to go back to", case.task.id)))?;
         let objects = self.recorded(target).await?;
-        let release = Release {
-            fence: delivery.fence,
-            at: case.task.started.unwrap_or(case.now),
-            ..target.clone()
-        };
+        let release =
+            Release { fence: delivery.fence, at: case.task.started.unwrap_or(case.now), ..target.clone() };
         self.store.set_current(&delivery.environment, &release).await?;
         if let Some(waiting) = self.lock(case, delivery).await? {
             return Ok(waiting);
@@ -159,8 +156,9 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let text = self.artifacts.get(&key, LARGEST_RELEASE).await?.ok_or_else(|| {
             Fault::reject(format!("the bucket no longer holds the manifests `{}`", release.manifests))
         })?;
-        serde_json::from_slice(&text)
-            .map_err(|error| Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error))
+        serde_json::from_slice(&text).map_err(|error| {
+            Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error)
+        })
     }
 }
 

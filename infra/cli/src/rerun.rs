@@ -88,18 +88,18 @@ pub(crate) async fn table(stack: &Stack) -> anyhow::Result<Store> {
 
 /// A run with its tasks.
 pub(crate) async fn picture(store: &Store, run: &RunId) -> anyhow::Result<(Run, Vec<Task>)> {
-    let head = store.run(run).await.map_err(told)?;
+    let head = store.run(run).await.map_err(|fault| told(&fault))?;
     let head = head.with_context(|| {
         format!(
             "there is no run `{run}`; its repository's check runs tell which commits have one, and a run is kept \
              for 90 days"
         )
     })?;
-    Ok((head, store.tasks(run, None).await.map_err(told)?))
+    Ok((head, store.tasks(run, None).await.map_err(|fault| told(&fault))?))
 }
 
 /// A fault with its causes, for people.
-pub(crate) fn told(fault: Fault) -> anyhow::Error {
+pub(crate) fn told(fault: &Fault) -> anyhow::Error {
     anyhow!("{}", fault.chain())
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let store = table(&arguments.stack.open().await?).await?;
-    let entries = store.timeline(&arguments.run).await.map_err(told)?;
+    let entries = store.timeline(&arguments.run).await.map_err(|fault| told(&fault))?;
     if entries.is_empty() {
         // A run that nobody knows has no entries either.
         picture(&store, &arguments.run).await?;
@@ -37,7 +37,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else if entries.is_empty() {
         output::line("nothing: nobody asked for anything, and the machinery needed no help");
     } else {
-        entries.iter().for_each(|entry| output::line(&as_line(entry)));
+        for entry in &entries {
+            output::line(&as_line(entry));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -55,6 +55,16 @@ impl Cloud {
         Ok(())
     }
 
+    /// Lets every request to CodeBuild fail, and nothing else, until [`Cloud::calm`].
+    pub fn refuse_builds(&self) {
+        self.builds().disturb(local_builds::Disturbance {
+            seed: 0,
+            requests_percent: 100,
+            events_percent: 0,
+            hold: Duration::ZERO,
+        });
+    }
+
     /// Switches them off. Messages of invocations that died still come again soon.
     ///
     /// # Errors

@@ -33,4 +33,8 @@ stories! {
         an_older_release_replaces_nothing;
     notice_book:
         a_book_is_written_version_by_version;
+    repositories:
+        a_repository_is_due_while_it_is_watched,
+        runs_and_repositories_are_due_together,
+        tips_are_written_version_by_version;
 }

@@ -56,7 +56,7 @@ pub(crate) async fn play(stage: &Stage) -> anyhow::Result<()> {
     show::run(stage, &head, &tasks).await?;
     show::services(stage, &head).await?;
     check_gone_back(&head, &tasks, &first)?;
-    output::detail(&format!("meanwhile {} requests to {SERVICE}: all answered 200", visits));
+    output::detail(&format!("meanwhile {visits} requests to {SERVICE}: all answered 200"));
     output::good("all three acts ended as they should");
     Ok(())
 }

@@ -47,9 +47,9 @@ impl Environments for MemoryStore {
         ticket: Ticket,
     ) -> Answer<Locking> {
         let place = place(repository, environment);
-        let take = |tables: &mut Tables| match self.wire.has(Guard::Locks) {
-            true => tables.locks.entry(place).or_default().take(run, ticket),
-            false => Locking::Held,
+        let guarded = self.wire.has(Guard::Locks);
+        let take = |tables: &mut Tables| {
+            if guarded { tables.locks.entry(place).or_default().take(run, ticket) } else { Locking::Held }
         };
         self.wire.call("store.lock", || Ok(self.tables.with(take))).await
     }

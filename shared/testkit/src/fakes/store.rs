@@ -197,7 +197,9 @@ impl Runs for MemoryStore {
                 return Written::Conflict;
             }
             tables.set_run(head);
-            tasks.iter().for_each(|task| tables.set_task(task));
+            for task in tasks {
+                tables.set_task(task);
+            }
             tables.timelines.entry(head.id.clone()).or_default().insert(entry.key.clone(), entry.clone());
             Written::Yes
         };
