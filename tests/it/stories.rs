@@ -1,8 +1,10 @@
 //! Stories: the whole pipeline, through the functions' own programs, in a cloud on this machine.
 
 mod arrivals;
+mod command;
 mod delivery;
 mod dropped;
+mod levers;
 mod mended;
 mod proposals;
 mod refused;
@@ -28,4 +30,10 @@ async fn bad_input_is_refused_recorded_or_set_aside() -> anyhow::Result<()> {
         proposals::play(world).await
     })
     .await
+}
+
+/// What people can do with a run, by message and by command, in one light cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_run_a_task_again_see_a_service_go_back_and_free_what_is_stuck() -> anyhow::Result<()> {
+    Box::pin(levers::play()).await
 }

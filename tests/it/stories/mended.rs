@@ -3,10 +3,8 @@
 use anyhow::ensure;
 use domain::ids::Stage;
 use domain::message::QueueName;
-use local::Options;
-use tokio::process::Command;
 
-use crate::programs;
+use super::command;
 use crate::world::{World, eventually};
 
 /// Listed with its reason, mended in an editor, sent again, taken.
@@ -16,7 +14,7 @@ pub(super) async fn play(world: &World<'_>) -> anyhow::Result<()> {
     let body = serde_json::json!({ "kind": "task", "run": run, "task": "test" }).to_string();
     world.send(queue, &body).await?;
     let list = eventually("the message is listed", async || {
-        let list = slipway(world, &["list", "--queue", "test"], "false").await?;
+        let list = slipway(world, &["dlq", "list", "--queue", "test"], "false").await?;
         Ok(list.contains("test: 1 message").then_some(list))
     })
     .await?;
@@ -25,7 +23,7 @@ pub(super) async fn play(world: &World<'_>) -> anyhow::Result<()> {
     let id = list.lines().find(|line| line.contains("field `task`")).unwrap_or_default();
     let id = id.split_whitespace().next().unwrap_or_default();
 
-    slipway(world, &["redrive", id, "--edit"], "sed -i s,test\\\",test/mended\\\",").await?;
+    slipway(world, &["dlq", "redrive", id, "--edit"], "sed -i s,test\\\",test/mended\\\",").await?;
 
     eventually("the stage takes the mended message", async || {
         let log = world.log("test").await?;
@@ -38,14 +36,9 @@ pub(super) async fn play(world: &World<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `slipway dlq` says about the story's cloud.
+/// What the command says, which must end well.
 async fn slipway(world: &World<'_>, arguments: &[&str], editor: &str) -> anyhow::Result<String> {
-    let program = Options::new(&local::workspace(), &world.record.name).functions_dir.join("slipway");
-    programs::current(&program)?;
-    let mut command = Command::new(program);
-    command.arg("dlq").args(arguments).args(["--name", &world.record.name]);
-    let output = command.env_remove("VISUAL").env("EDITOR", editor).kill_on_drop(true).output().await?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    Ok(text)
+    let said = command::slipway(world, arguments, editor).await?;
+    ensure!(said.good, "{arguments:?}: {}{}", said.out, said.error);
+    Ok(said.out)
 }
