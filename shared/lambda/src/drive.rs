@@ -10,6 +10,7 @@ use domain::run::{PhaseKind, Run};
 use domain::task::{State, Task};
 use domain::time::Timestamp;
 use domain::timeline::Entry;
+use futures::lock::Mutex;
 
 use crate::rerun::{self, Opened};
 use crate::{Disposition, StageMessage};
@@ -52,6 +53,15 @@ pub struct StageFunction<'a, S, Q, R, W> {
     pub redelivery: &'a R,
     /// What the stage does.
     pub work: &'a W,
+    /// Whoever lost a race writes alone then: the tasks of a batch end together, and all of them write the head.
+    turn: Mutex<()>,
+}
+
+impl<'a, S, Q, R, W> StageFunction<'a, S, Q, R, W> {
+    /// One for each process.
+    pub fn new(store: &'a S, queue: &'a Q, redelivery: &'a R, work: &'a W) -> Self {
+        Self { store, queue, redelivery, work, turn: Mutex::new(()) }
+    }
 }
 
 impl<S, Q, R, W> StageFunction<'_, S, Q, R, W>
@@ -112,7 +122,7 @@ where
             return Ok(Disposition::Acknowledge);
         };
         let mut previous = self.previous(&task).await?;
-        let (mut learned, mut conflicts) = (Learned::Nothing, 0);
+        let (mut learned, mut conflicts, mut turn) = (Learned::Nothing, 0, None);
         for _ in 0..MOST_ACTIONS {
             let facts = Facts {
                 now: (self.clock)(),
@@ -123,7 +133,10 @@ where
             };
             let action = next(&head, &task, &facts);
             match self.perform(action, &mut head, &mut task, previous.as_ref()).await? {
-                Step::Learned(more) => learned = more,
+                Step::Learned(more) => {
+                    learned = more;
+                    turn = None;
+                }
                 Step::End(disposition) => return Ok(disposition),
                 Step::Conflict(kept) => {
                     conflicts += 1;
@@ -132,6 +145,9 @@ where
                             reason: "others write the same run".into(),
                             delay: Duration::from_secs(1),
                         });
+                    }
+                    if turn.is_none() {
+                        turn = Some(self.function.turn.lock().await);
                     }
                     let version = task.version;
                     (head, task) = self.load().await?.ok_or_else(|| Fault::reject("the run is gone"))?;

@@ -24,7 +24,7 @@ where
     R: Redelivery,
     W: StageWork,
 {
-    let function = StageFunction { store, queue, redelivery, work };
+    let function = StageFunction::new(store, queue, redelivery, work);
     run(async |event: SqsEvent| {
         Ok(each_stage_message(event, redelivery, stage, async |message| {
             function.attend(&message, Timestamp::now).await

@@ -132,7 +132,7 @@ impl Functions {
     ) -> impl Future<Output = BatchResponse> + 'a {
         let (store, queue) = (&self.world.store, &self.world.queue);
         each_stage_message(event, queue, stage, async move |message| {
-            StageFunction { store, queue, redelivery: queue, work }.attend(&message, || self.now()).await
+            StageFunction::new(store, queue, queue, work).attend(&message, || self.now()).await
         })
     }
 

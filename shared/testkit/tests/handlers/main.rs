@@ -41,7 +41,7 @@ async fn ask(world: &World, ask: Ask, work: &impl StageWork) -> Disposition {
     let message =
         StageMessage { ask, message_id: "message-1".to_owned(), sender: Some("AIDAOPERATOR".to_owned()) };
     let (store, queue) = (&world.store, &world.queue);
-    StageFunction { store, queue, redelivery: queue, work }.attend(&message, || world.clock.now()).await
+    StageFunction::new(store, queue, queue, work).attend(&message, || world.clock.now()).await
 }
 
 /// The task as it is stored.

@@ -24,7 +24,7 @@ async fn handle(world: &World, bodies: &[&str]) -> String {
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
     let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };
     let response = each_stage_message(event, &world.queue, Stage::Test, async |message| {
-        StageFunction { store: &world.store, queue: &world.queue, redelivery: &world.queue, work: &work }
+        StageFunction::new(&world.store, &world.queue, &world.queue, &work)
             .attend(&message, || world.clock.now())
             .await
     });

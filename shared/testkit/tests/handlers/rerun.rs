@@ -76,7 +76,7 @@ async fn deliver(world: &World, stage: Stage, body: &str, id: &str, work: &impl 
     let event: SqsEvent = serde_json::from_value(json!({ "Records": [record] })).expect("an event");
     let (store, queue) = (&world.store, &world.queue);
     let response = each_stage_message(event, queue, stage, async |message| {
-        StageFunction { store, queue, redelivery: queue, work }.attend(&message, || world.clock.now()).await
+        StageFunction::new(store, queue, queue, work).attend(&message, || world.clock.now()).await
     });
     serde_json::to_value(response.await).expect("plain data")
 }
