@@ -108,11 +108,11 @@ fn set(tasks: &mut [Task], id: &str, state: State) {
     task.state = state;
 }
 
-#[tokio::test]
-async fn every_refusal_tells_its_reason_among_the_dead_letters_and_in_the_timeline() {
+/// One for each refusal, and a fork's run.
+fn cases() -> [Case; 9] {
     const DEPLOY: &str = "deploy/authentication@development";
     const VERIFY: &str = "verify/authentication@development";
-    let cases: [Case; 9] = [
+    [
         Case { task: "test/authentcation", cascade: false, differs: |_, _| {} },
         Case {
             task: "test/authentication",
@@ -186,9 +186,13 @@ async fn every_refusal_tells_its_reason_among_the_dead_letters_and_in_the_timeli
                 tasks.clear();
             },
         },
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn every_refusal_tells_its_reason_among_the_dead_letters_and_in_the_timeline() {
     let mut told = Vec::new();
-    for case in &cases {
+    for case in &cases() {
         let (world, mut head, mut tasks) = passed_run();
         (case.differs)(&mut head, &mut tasks);
         world.store.put(&head, &tasks);
