@@ -54,6 +54,7 @@ pub(crate) async fn play(stage: &Stage) -> anyhow::Result<()> {
     let (head, tasks) = follow(stage, &third).await?;
     let visits = visitor.leave().await?;
     show::run(stage, &head, &tasks).await?;
+    show::evidence(&tasks);
     show::services(stage, &head).await?;
     check_gone_back(&head, &tasks, &first)?;
     output::detail(&format!("meanwhile {visits} requests to {SERVICE}: all answered 200"));

@@ -9,7 +9,7 @@ use domain::ids::Stage as TaskStage;
 use domain::ports::Cluster as _;
 use domain::run::Run;
 use domain::spec::HealthSpec;
-use domain::task::Task;
+use domain::task::{Outcome, Output, Task};
 use local::seen;
 
 use super::Stage;
@@ -47,6 +47,18 @@ pub(crate) async fn run(stage: &Stage, head: &Run, tasks: &[Task]) -> anyhow::Re
     mail.body_text.lines().for_each(|line| output::detail(&format!("| {line}")));
     times(head, tasks);
     Ok(())
+}
+
+/// What was seen of rollouts that failed.
+pub(crate) fn evidence(tasks: &[Task]) {
+    output::title("what the pods said");
+    for verdict in tasks.iter().filter_map(Task::verdict) {
+        if let (Outcome::Failed, Output::Evidence(lines)) = (verdict.outcome, &verdict.output) {
+            for line in lines {
+                output::detail(line);
+            }
+        }
+    }
 }
 
 /// The time from the first begun task of a stage to its last verdict.

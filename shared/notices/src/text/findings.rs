@@ -58,6 +58,15 @@ pub(super) fn reasons(task: &Task) -> Vec<String> {
     }
 }
 
+/// What was seen beyond the reasons: the pods' own words, a line each.
+pub(super) fn seen(task: &Task) -> &[String] {
+    match output(task) {
+        // The first line is in the verdict's sentence already.
+        Some(Output::Evidence(lines)) => lines.get(1..).unwrap_or_default(),
+        _ => &[],
+    }
+}
+
 /// Where the whole log can be read.
 pub(super) fn log_address(task: &Task) -> Option<&str> {
     match output(task)? {

@@ -57,6 +57,7 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
     for task in tasks.iter().filter(|task| matches!(Mark::of(run, task), Mark::Failed | Mark::Stuck)) {
         let _ = write!(body, "\n{}:\n", task_name(&task.id));
         body.extend(findings::reasons(task).iter().map(|reason| format!("- {}\n", plain(reason, 2000))));
+        body.extend(findings::seen(task).iter().map(|line| format!("  {}\n", plain(line, 300))));
         if let Some(address) = findings::log_address(task) {
             let _ = writeln!(body, "Log: {}", plain(address, 2000));
         }
