@@ -172,7 +172,7 @@ impl Trial<'_> {
     }
 
     fn play(&self, disturbance: Disturbance) -> Result<Seen, String> {
-        let mut play = Play::new();
+        let mut play = Play::new(self.handler != Handler::Notify);
         let call = (self.scenario.before)(&mut play);
         if let Some(guard) = self.without {
             play.world.wire.remove(guard);
@@ -213,7 +213,7 @@ impl Trial<'_> {
 /// stays short. Where a row ends, its last member reaches to the end in any case.
 fn further(number: usize) -> usize {
     let is_complete = std::env::var("REDELIVERY").is_ok_and(|asked| asked == "all");
-    if is_complete { number + 1 } else { number + 1 + number / 2 }
+    if is_complete { number + 1 } else { 2 * number + 1 }
 }
 
 /// Each message of the good day may come twice, and some wakes beside.

@@ -1,7 +1,7 @@
 //! Plays the cloud around the functions in one fixed order, and stops where a scenario begins.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -67,10 +67,13 @@ pub struct Play {
     taken: Rc<Cell<bool>>,
     sweeps_left: usize,
     next_sweep: Timestamp,
+    tells_last: bool,
 }
 
 impl Play {
-    pub fn new() -> Self {
+    /// A world in which nothing has happened. With `tells_last` people are told once nothing else is to come, so that
+    /// a play that is not about telling is short.
+    pub fn new(tells_last: bool) -> Self {
         let world = World::new();
         world.wire.interleave();
         Self {
@@ -84,6 +87,7 @@ impl Play {
             taken: Rc::default(),
             sweeps_left: 0,
             next_sweep: world.clock.now(),
+            tells_last,
             world,
         }
     }
@@ -150,6 +154,23 @@ impl Play {
             self.invoke(&call);
         }
         self.until(queue, words)
+    }
+
+    /// What was red will be green.
+    pub fn mend(&mut self) {
+        self.red.clear();
+    }
+
+    /// A person's or the schedule's message lies on the queue, and is taken into hands.
+    pub fn put(&mut self, queue: QueueName, body: &str) -> Call {
+        self.world.queue.put(queue, body, Duration::ZERO);
+        self.until(queue, &[body])
+    }
+
+    /// A person redrives the only dead letter there is.
+    pub fn redrive(&mut self) -> Call {
+        let [letter] = self.world.queue.dead().try_into().expect("one letter is dead");
+        self.put(letter.queue, &letter.body)
     }
 
     /// Plays until every run is finished; there is at least one.
@@ -262,11 +283,8 @@ impl Play {
             }
         } else if let Some(request) = self.posting.take().filter(|_| !self.taken.take()) {
             self.invoke(&Call::Post(request));
-        } else if let Some(number) = self.world.queue.visible().first() {
-            // None when it has come back too often: it is dead then, and seen in the picture.
-            if let Some(received) = self.world.queue.receive(*number) {
-                self.invoke(&Call::Messages(vec![received]));
-            }
+        } else if let Some(number) = self.visible().first() {
+            self.take(*number);
         } else if self.sweeps_left > 0 && self.next_sweep <= now {
             self.sweeps_left -= 1;
             self.invoke(&Call::Sweep);
@@ -277,10 +295,45 @@ impl Play {
         true
     }
 
-    /// Moves the clock to the next time at which something is due; false when there is none.
+    /// What a function is to be invoked with now.
+    fn visible(&self) -> Vec<u64> {
+        let mut visible = self.world.queue.visible();
+        if self.tells_last {
+            let tellings = self.world.queue.visible_on(QueueName::Notify);
+            visible.retain(|number| !tellings.contains(number));
+        }
+        visible
+    }
+
+    fn take(&mut self, number: u64) {
+        // None when it has come back too often: it is dead then, and seen in the picture.
+        if let Some(received) = self.world.queue.receive(number) {
+            self.invoke(&Call::Messages(vec![received]));
+        }
+    }
+
+    /// Moves the clock to the next time at which something is due; where there is none, people are told what waits to
+    /// be told. False when nothing does.
     fn skip(&mut self) -> bool {
-        let time = self.next_time();
-        time.inspect(|time| self.world.clock.advance_to(*time)).is_some()
+        match self.next_time() {
+            Some(time) => self.world.clock.advance_to(time),
+            None => return self.tell(),
+        }
+        true
+    }
+
+    /// The newest telling of each run; those before it would find the same.
+    fn tell(&mut self) -> bool {
+        let queue = &self.world.queue;
+        let body = |number: &u64| (queue.body(*number).map(|(_, body)| body), *number);
+        let newest: BTreeMap<_, _> = queue.visible_on(QueueName::Notify).iter().map(body).collect();
+        for number in queue.visible_on(QueueName::Notify) {
+            if !newest.values().any(|newest| *newest == number) {
+                queue.delete(number);
+            }
+        }
+        newest.values().for_each(|number| self.take(*number));
+        !newest.is_empty()
     }
 
     fn next_time(&self) -> Option<Timestamp> {
