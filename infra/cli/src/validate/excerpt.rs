@@ -37,7 +37,7 @@ fn word(letters: &[char]) -> usize {
         Some(quote @ ('"' | '\'')) => {
             letters.iter().skip(1).position(|letter| letter == quote).map(|end| end + 2)
         }
-        Some('[' | '{' | '-' | '&' | '*' | '!') | None => None,
+        Some('[' | '{' | '-' | '&' | '*' | '!' | ' ') | None => None,
         Some(_) => {
             let ends = |at: usize| match letters[at] {
                 ',' | ']' | '}' => true,
