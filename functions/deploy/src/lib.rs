@@ -8,7 +8,9 @@ use std::time::Duration;
 use domain::ids::{EnvironmentName, RunId, ServiceName};
 use domain::keys;
 use domain::next::Learned;
-use domain::ports::{Answer, Application, Artifacts, Cluster, Environments, Fault, Locking, Release};
+use domain::ports::{
+    Answer, Application, Artifacts, Cluster, Environments, Fault, Locking, Release, Written,
+};
 use domain::run::{Delivery, Ticket};
 use domain::task::{Applied, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
@@ -21,6 +23,9 @@ const WAITING: Duration = Duration::from_secs(15);
 
 /// The largest recorded manifests read, in bytes: a few hundred objects of the largest size.
 const LARGEST_RELEASE: u64 = 64 * 1024 * 1024;
+
+/// What is left to an invocation that comes after a later release of its service: whoever recorded that is at work.
+const PASSED_BY: Learned = Learned::InProgress { ask_again: None };
 
 /// The stage's work with its ports.
 #[derive(Debug)]
@@ -86,13 +91,16 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             service: service.name.clone(),
             run: case.head.id.clone(),
             fence: delivery.fence,
+            turn: case.task.attempt * 2,
             image: image.map(|(_, pinned)| pinned),
             manifests: rendered.hash.clone(),
             objects: rendered.names.clone(),
             at: case.task.started.unwrap_or(case.now),
         };
-        self.store.set_current(&delivery.environment, &release).await?;
-        // Another invocation may have brought the run to its end while this one read and rendered.
+        // Others may have brought the service on its way back, or the run to its end, while this one read and rendered.
+        if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
+            return Ok(PASSED_BY);
+        }
         if let Some(waiting) = self.lock(case, delivery).await? {
             return Ok(waiting);
         }
@@ -132,9 +140,19 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             .and_then(|verdict| verdict.roll_back.as_deref())
             .ok_or_else(|| Fault::reject(format!("task `{}` has no release to go back to", case.task.id)))?;
         let objects = self.recorded(target).await?;
-        let release =
-            Release { fence: delivery.fence, at: case.task.started.unwrap_or(case.now), ..target.clone() };
-        self.store.set_current(&delivery.environment, &release).await?;
+        let repository = &case.head.id.repository;
+        let (current, _) = self.store.releases(repository, &delivery.environment, &target.service).await?;
+        // Right after the release that is bad: an invocation that still works for that one comes too late.
+        let bad = current.filter(|current| current.fence == delivery.fence).map_or(0, |current| current.turn);
+        let release = Release {
+            fence: delivery.fence,
+            turn: bad | 1,
+            at: case.task.started.unwrap_or(case.now),
+            ..target.clone()
+        };
+        if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
+            return Ok(PASSED_BY);
+        }
         if let Some(waiting) = self.lock(case, delivery).await? {
             return Ok(waiting);
         }

@@ -101,12 +101,14 @@ impl Environments for Store {
         }
     }
 
-    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<Written> {
         self.set_release(environment, release, "current").await
     }
 
     async fn set_verified(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
-        self.set_release(environment, release, "verified").await
+        // In conflict with a higher place the older release is simply not recorded.
+        let (Written::Yes | Written::Conflict) = self.set_release(environment, release, "verified").await?;
+        Ok(())
     }
 
     async fn releases(
@@ -143,15 +145,23 @@ impl Environments for Store {
 }
 
 impl Store {
-    async fn set_release(&self, environment: &EnvironmentName, release: &Release, kind: &str) -> Answer<()> {
+    async fn set_release(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+        kind: &str,
+    ) -> Answer<Written> {
         let service = &release.service;
         let key = Key::in_environment(&release.run.repository, environment, format!("{kind}#{service}"));
-        let item = Item::new(&key, release)?.not_below("fence", release.fence);
-        // In conflict with a higher number the older release is simply not recorded.
-        self.put(item, || format!("the {kind} release of `{service}` in `{environment}` cannot be written"))
-            .await?;
-        Ok(())
+        let item = Item::new(&key, release)?.not_below("place", place(release));
+        let what = || format!("the {kind} release of `{service}` in `{environment}` cannot be written");
+        Ok(self.put(item, what).await?.into())
     }
+}
+
+/// Number and turn as one number: a deploy is attempted less often than 2^19 times.
+fn place(release: &Release) -> u64 {
+    (release.fence << 20) | u64::from(release.turn)
 }
 
 /// Who was in the way of a lock. A higher number overtakes even where the lock is free, and so does the same ticket

@@ -130,6 +130,9 @@ pub struct Release {
     pub run: RunId,
     /// The run's number there.
     pub fence: u64,
+    /// The order among releases of one number: twice the attempt of the deploy, and one more for its way back.
+    #[serde(default)]
+    pub turn: u32,
     /// The image; a component has none.
     pub image: Option<PinnedImage>,
     /// SHA-256 of the rendered manifests.
@@ -138,6 +141,13 @@ pub struct Release {
     pub objects: Vec<ObjectName>,
     /// When.
     pub at: Timestamp,
+}
+
+impl Release {
+    /// Its place in the order of the service's releases in the environment.
+    pub fn place(&self) -> (u64, u32) {
+        (self.fence, self.turn)
+    }
 }
 
 /// Lock, fence and releases of an environment.
@@ -173,13 +183,14 @@ pub trait Environments: Send + Sync {
         run: &RunId,
         ticket: Ticket,
     ) -> impl Future<Output = Answer<()>> + Send;
-    /// Records what a service runs from now on; a lower number never replaces a higher one.
+    /// Records what a service runs from now on; a lower place ([`Release::place`]) never replaces a higher one, which is
+    /// a conflict.
     fn set_current(
         &self,
         environment: &EnvironmentName,
         release: &Release,
-    ) -> impl Future<Output = Answer<()>> + Send;
-    /// Records the current release as the last verified one, under the same rule.
+    ) -> impl Future<Output = Answer<Written>> + Send;
+    /// Records the current release as the last verified one; a lower place is simply not recorded.
     fn set_verified(
         &self,
         environment: &EnvironmentName,

@@ -118,6 +118,7 @@ fn task(run: &Run, short: &str, state: &str) -> Task {
         service: name("a"),
         run: run.id.clone(),
         fence: 0,
+        turn: 2,
         image: None,
         manifests: "0".repeat(64),
         objects: Vec::new(),

@@ -1,6 +1,6 @@
 //! Fence, lock and releases of an environment.
 
-use domain::ports::{Answer, Environments, Fence, Locking, Written};
+use domain::ports::{Answer, Environments, Fence, Locking, Release, Written};
 
 use domain::run::Ticket;
 
@@ -84,15 +84,23 @@ pub async fn an_older_release_replaces_nothing(environments: &impl Environments)
     let (repository, environment, service) = (repository(), environment(), service());
     assert_eq!(environments.releases(&repository, &environment, &service).await?, (None, None));
 
-    environments.set_current(&environment, &release(1, 3)).await?;
-    environments.set_current(&environment, &release(2, 3)).await?;
-    environments.set_current(&environment, &release(3, 2)).await?;
+    assert_eq!(environments.set_current(&environment, &release(1, 3)).await?, Written::Yes);
+    assert_eq!(environments.set_current(&environment, &release(2, 3)).await?, Written::Yes);
+    assert_eq!(environments.set_current(&environment, &release(3, 2)).await?, Written::Conflict);
     let releases = environments.releases(&repository, &environment, &service).await?;
     assert_eq!(releases, (Some(release(2, 3)), None));
 
+    // Of one number, the way back comes after the deploy it goes back from, and the next attempt after both.
+    let in_turn = |turn| Release { turn, ..release(2, 3) };
+    for (turn, written) in
+        [(3, Written::Yes), (2, Written::Conflict), (4, Written::Yes), (3, Written::Conflict)]
+    {
+        assert_eq!(environments.set_current(&environment, &in_turn(turn)).await?, written, "turn {turn}");
+    }
+
     environments.set_verified(&environment, &release(2, 3)).await?;
     environments.set_verified(&environment, &release(1, 1)).await?;
-    environments.set_current(&environment, &release(4, 4)).await?;
+    assert_eq!(environments.set_current(&environment, &release(4, 4)).await?, Written::Yes);
     let releases = environments.releases(&repository, &environment, &service).await?;
     assert_eq!(releases, (Some(release(4, 4)), Some(release(2, 3))));
     let other = environments.releases(&repository, &environment, &name("bot_manager")).await?;

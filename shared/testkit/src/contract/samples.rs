@@ -79,6 +79,7 @@ pub(super) fn release(number: u32, fence: u64) -> Release {
         service: service(),
         run: run_id(number),
         fence,
+        turn: 2,
         image: None,
         manifests: format!("{number:064x}"),
         objects: Vec::new(),

@@ -78,12 +78,14 @@ impl Environments for MemoryStore {
             .await
     }
 
-    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
+    async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<Written> {
         self.set(environment, release, CURRENT, "store.set_current").await
     }
 
     async fn set_verified(&self, environment: &EnvironmentName, release: &Release) -> Answer<()> {
-        self.set(environment, release, VERIFIED, "store.set_verified").await
+        let (Written::Yes | Written::Conflict) =
+            self.set(environment, release, VERIFIED, "store.set_verified").await?;
+        Ok(())
     }
 
     async fn releases(
@@ -108,19 +110,16 @@ impl MemoryStore {
         release: &Release,
         kind: &'static str,
         call: &'static str,
-    ) -> Answer<()> {
+    ) -> Answer<Written> {
         let key = (place(&release.run.repository, environment), release.service.clone(), kind);
         let write = |tables: &mut Tables| {
-            if tables.releases.get(&key).is_none_or(|known| known.fence <= release.fence) {
-                tables.releases.insert(key, release.clone());
+            if tables.releases.get(&key).is_some_and(|known| known.place() > release.place()) {
+                return Written::Conflict;
             }
+            tables.releases.insert(key, release.clone());
+            Written::Yes
         };
-        self.wire
-            .call(call, || {
-                self.tables.with(write);
-                Ok(())
-            })
-            .await
+        self.wire.call(call, || Ok(self.tables.with(write))).await
     }
 }
 

@@ -53,6 +53,7 @@ fn back(head: &Run) -> State {
         service: name("authentication"),
         run: head.id.clone(),
         fence: 0,
+        turn: 2,
         image: None,
         manifests: "0".repeat(64),
         objects: Vec::new(),

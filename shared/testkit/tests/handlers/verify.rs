@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::ports::{Cluster as _, Environments as _, Release};
+use domain::ports::{Cluster as _, Environments as _, Release, Written};
 use domain::run::PhaseKind;
 use domain::task::{Applied, ObjectName, Output, Task};
 use slipway_verify::Verification;
@@ -26,12 +26,14 @@ async fn begin(fate: Fate) -> (World, Task, Verification<MemoryStore, MemoryClus
         service: service.name.clone(),
         run: head.id.clone(),
         fence: 1,
+        turn: 2,
         image: None,
         manifests: applied.manifests.clone(),
         objects: applied.objects.clone(),
         at: world.clock.now(),
     };
-    world.store.set_current(&name("development"), &release).await.expect("memory answers");
+    let (Written::Yes | Written::Conflict) =
+        world.store.set_current(&name("development"), &release).await.expect("memory answers");
     let deployed = a_task(&head, "deploy/authentication@development", &service);
     let task = a_task(&head, "verify/authentication@development", &service);
     world.store.put(&head, &[passed(deployed, Output::Release(applied)), task.clone()]);
@@ -85,7 +87,8 @@ async fn a_release_that_was_overtaken_is_neither_verified_nor_blamed() {
         let releases = world.store.releases(&task.run.repository, &environment, &service);
         let (current, _) = releases.await.expect("memory answers");
         let newer = Release { fence: 2, manifests: "1".repeat(64), ..current.expect("it is deployed") };
-        world.store.set_current(&environment, &newer).await.expect("memory answers");
+        let (Written::Yes | Written::Conflict) =
+            world.store.set_current(&environment, &newer).await.expect("memory answers");
         wake(&world, &task, &work).await;
         insta::allow_duplicates! {
             insta::assert_snapshot!(verdict(&world, &task), @"Superseded: number 2 has been deployed to `development` since; this run is number 1");
