@@ -12,7 +12,11 @@ use crate::play::Call;
 pub type Met = (Handler, &'static str);
 
 /// The kinds of messages, as [`kind`] names them.
-pub const KINDS: [(Handler, &str); 2] = [(Handler::Plan, "plan"), (Handler::Notify, "notify")];
+pub const KINDS: [(Handler, &str); 3] =
+    [(Handler::Plan, "plan"), (Handler::Plan, "tips"), (Handler::Notify, "notify")];
+
+/// The kinds that each stage takes.
+pub const STAGE_KINDS: [&str; 3] = ["task", "rerun", "revive"];
 
 /// The states of a task, as [`state`] names them. Each stage meets all of them.
 pub const STATES: [&str; 6] = ["pending", "starting", "running", "passing on", "done", "stuck"];
@@ -70,3 +74,45 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
     }
     met
 }
+
+/// Port calls that change nothing. Who dies around one of them is the one that died after the last effect before it,
+/// and whether it fails before or after its effect is the same.
+pub const READS: [&str; 26] = [
+    "artifacts.exists",
+    "artifacts.get",
+    "artifacts.get_file",
+    "branches.commit",
+    "branches.list",
+    "builds.find",
+    "builds.status",
+    "checks.find",
+    "cluster.probe",
+    "cluster.rollout",
+    "images.digest",
+    "images.holds",
+    "secrets.secret",
+    "source.branch_tip",
+    "source.compare",
+    "source.download",
+    "store.due",
+    "store.entry",
+    "store.fence",
+    "store.releases",
+    "store.run",
+    "store.task",
+    "store.tasks",
+    "store.timeline",
+    "store.tips",
+    "store.told",
+];
+
+/// What sweeps call where nothing is silent and no branch has moved; of that a picture shows nothing.
+pub const IDLE: [&str; 7] = [
+    "store.due",
+    "queue.send",
+    "store.postpone",
+    "artifacts.get",
+    "store.tips",
+    "branches.list",
+    "store.write_tips",
+];

@@ -14,6 +14,7 @@ mod play;
 mod proof;
 mod registry;
 mod scenarios;
+mod waivers;
 
 use harness::{Scenario, disturb};
 
@@ -74,6 +75,12 @@ fn stands(handler: Handler) {
         handler.name(),
         shown.join("\n")
     );
+    let needless: Vec<_> = waivers::WAIVERS
+        .iter()
+        .filter(|waiver| waiver.handler == handler && !report.waived.contains(waiver.scenario))
+        .map(|waiver| (waiver.scenario, waiver.because))
+        .collect();
+    assert!(needless.is_empty(), "nothing needs these waivers: {needless:?}");
     let missing = registry::not_met(handler, &report.met);
     assert!(missing.is_empty(), "no scenario of {} meets {missing:?}", handler.name());
 }

@@ -7,7 +7,7 @@ use domain::ids::Stage;
 use domain::message::QueueName;
 
 use crate::Handler;
-use crate::coverage::{KINDS, Met, STATES, handler_of};
+use crate::coverage::{KINDS, Met, STAGE_KINDS, STATES, handler_of};
 
 /// What the scenarios of a handler should have met and have not.
 pub fn not_met(handler: Handler, met: &BTreeSet<Met>) -> Vec<&'static str> {
@@ -16,7 +16,7 @@ pub fn not_met(handler: Handler, met: &BTreeSet<Met>) -> Vec<&'static str> {
     // publish and deploy conclude where they start: nothing of theirs goes on by itself.
     let ends_at_once = matches!(handler, Handler::Publish | Handler::Deploy);
     let states = STATES.into_iter().filter(|state| !(ends_at_once && *state == "running"));
-    let states = states.chain(["task"]).filter(|_| is_stage);
+    let states = states.chain(STAGE_KINDS).filter(|_| is_stage);
     kinds.chain(states).filter(|word| !met.contains(&(handler, word))).collect()
 }
 
@@ -51,6 +51,16 @@ fn every_function_of_the_template_is_in_the_suite() {
     let functions = template.lines().filter(|line| line.trim() == "Type: AWS::Serverless::Function").count();
     assert_eq!(functions, binaries.len(), "every function names its binary");
     assert_eq!(binaries, known(), "list the function in tests/redelivery/main.rs and give it scenarios");
+}
+
+#[test]
+fn every_kind_of_message_is_in_the_suite() {
+    let schema = domain::message::schema::messages();
+    let forms = schema["anyOf"].as_array().expect("the schema lists the forms");
+    let kinds: BTreeSet<_> =
+        forms.iter().filter_map(|form| form.pointer("/properties/kind/const")?.as_str()).collect();
+    let known: BTreeSet<_> = KINDS.into_iter().map(|(_, kind)| kind).chain(STAGE_KINDS).collect();
+    assert_eq!(kinds, known, "list the kind in tests/redelivery/coverage.rs and give it scenarios");
 }
 
 #[test]

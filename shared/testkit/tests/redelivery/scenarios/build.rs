@@ -5,6 +5,7 @@ use std::time::Duration;
 use testkit::builders::{a_digest, a_sha};
 use testkit::fakes::Trouble;
 
+use super::people::{again, again_with_all, delivered, redriven};
 use super::{BUILD, EVENT, services};
 use crate::harness::Scenario;
 
@@ -75,5 +76,37 @@ pub const SCENARIOS: &[Scenario] = &[
             play.push(1, &services(1));
             play.fail(BUILD, &[SERVICE], 4)
         },
+    },
+    Scenario {
+        name: "builds a red image again, which continues the run",
+        does: &["store.reopen", "builds.start"],
+        before: |play| {
+            play.red(SERVICE);
+            delivered(play);
+            play.mend();
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "builds again with everything that follows",
+        does: &["store.reopen", "images.digest", "queue.send"],
+        before: |play| {
+            delivered(play);
+            again_with_all(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "refuses to build before the tests have passed",
+        does: &["store.record", "queue.set_aside"],
+        before: |play| {
+            play.red("test/service-1");
+            delivered(play);
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "was stuck, and goes on when its letter is redriven",
+        does: &["store.write_both"],
+        before: |play| redriven(play, "images.ensure_repository"),
     },
 ];

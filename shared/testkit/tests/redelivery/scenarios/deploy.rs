@@ -6,6 +6,7 @@ use domain::spec::Plan;
 use testkit::builders::{a_component, a_sha};
 use testkit::fakes::Fate;
 
+use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven};
 use super::{DEPLOY, TIMER, VERIFY, services};
 use crate::harness::Scenario;
 use crate::play::Play;
@@ -97,6 +98,46 @@ pub const SCENARIOS: &[Scenario] = &[
             play.push(1, &services(1));
             play.fail(DEPLOY, &[SERVICE], 4)
         },
+    },
+    Scenario {
+        name: "deploys again what had passed, with its verify",
+        does: &["store.reopen", "store.lock", "cluster.apply", "queue.send"],
+        before: |play| {
+            delivered(play);
+            again(play, "deploy/service-1@development")
+        },
+    },
+    Scenario {
+        name: "deploys again what was refused, which continues the run",
+        does: &["store.reopen", "store.lock", "cluster.apply", "queue.send"],
+        before: |play| {
+            let because = "spec.replicas: must be a number".to_owned();
+            play.world.cluster.decide("service-1", Fate::Refused { because });
+            delivered(play);
+            play.world.cluster.decide("service-1", Fate::Healthy { after: Duration::ZERO });
+            again(play, "deploy/service-1@development")
+        },
+    },
+    Scenario {
+        name: "is refused and goes back to the verified release",
+        does: &["cluster.apply", "store.write_task", "store.create_tasks", "queue.send"],
+        before: |play| {
+            a_bad_release(play, Fate::Refused { because: "spec.replicas: must be a number".to_owned() })
+        },
+    },
+    Scenario {
+        name: "applies the verified release again",
+        does: &["artifacts.get", "store.set_current", "store.lock", "cluster.apply", "queue.send"],
+        before: |play| {
+            let verify = a_release_that_will_not_heal(play);
+            play.invoke(&verify);
+            play.until(DEPLOY, &["+rollback"])
+        },
+    },
+    Scenario {
+        name: "was stuck, and goes on when its letter is redriven",
+        does: &["store.write_both", "cluster.apply"],
+        before: |play| redriven(play, "cluster.apply"),
     },
 ];
 

@@ -10,6 +10,8 @@ pub mod test;
 pub mod verify;
 pub mod webhook;
 
+mod people;
+
 use domain::ids::Stage;
 use domain::message::QueueName;
 use domain::spec::Plan;

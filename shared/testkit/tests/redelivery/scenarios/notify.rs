@@ -3,7 +3,9 @@
 use testkit::builders::{a_plan, a_push, a_sha, a_zip};
 use testkit::fakes::Trouble;
 
-use super::{NOTIFY, services};
+use super::people::{again, delivered};
+use super::plan::reaches_develop;
+use super::{EVENT, NOTIFY, TEST, services};
 use crate::harness::Scenario;
 use crate::play::{Call, Play};
 
@@ -47,9 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "an invalid commit, told at once",
         does: &["checks.create", "store.write_run"],
         before: |play| {
-            let zip = a_zip(&[("top/infrastructure/ci_cd/pipeline.yaml", "services: [")]);
-            play.world.github.push("develop", &a_sha(1), zip);
-            play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+            invalid(play);
             play.until(NOTIFY, &[])
         },
     },
@@ -64,7 +64,47 @@ pub const SCENARIOS: &[Scenario] = &[
             play.until(NOTIFY, &[])
         },
     },
+    Scenario {
+        name: "a second end, because the commit reached a delivered branch after the first",
+        does: &["checks.update", "chat.post", "post.send", "store.write_run"],
+        before: |play| {
+            let push = play.commit_on("feature", 1, &services(1));
+            play.invoke(&Call::Post(push));
+            play.rest().expect("it comes to rest");
+            let joining = reaches_develop(play);
+            play.invoke(&joining);
+            the_end(play)
+        },
+    },
+    Scenario {
+        name: "a second end, because a person ran a task again",
+        does: &["checks.update", "chat.post", "post.send", "store.write_run"],
+        before: |play| {
+            delivered(play);
+            let asked = again(play, "test/service-1");
+            play.invoke(&asked);
+            let ended = play.until(TEST, &[EVENT]);
+            play.invoke(&ended);
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "fails for the fifth time and is given up",
+        does: &["store.write_told", "queue.set_aside"],
+        before: |play| {
+            play.world.wire.down("checks.create");
+            invalid(play);
+            play.fail(NOTIFY, &[], 4)
+        },
+    },
 ];
+
+/// A commit whose run ends at once, which is told once.
+fn invalid(play: &mut Play) {
+    let zip = a_zip(&[("top/infrastructure/ci_cd/pipeline.yaml", "services: [")]);
+    play.world.github.push("develop", &a_sha(1), zip);
+    play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+}
 
 /// The message that lies there when the run is finished.
 fn the_end(play: &mut Play) -> Call {

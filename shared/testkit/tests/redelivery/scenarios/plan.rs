@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testkit::builders::{a_commit, a_plan, a_push, a_sha, a_webhook, a_zip};
 use testkit::fakes::Trouble;
 
+use super::people::{delivered, redriven};
 use super::{PLAN, TEST, services};
 use crate::harness::Scenario;
 use crate::play::{Call, Play};
@@ -123,7 +124,55 @@ pub const SCENARIOS: &[Scenario] = &[
             play.until(PLAN, &[])
         },
     },
+    Scenario {
+        name: "fails for the fifth time and is given up",
+        does: &["store.write_run", "queue.send", "queue.set_aside"],
+        before: |play| {
+            play.world.wire.down("source.download");
+            play.push(1, &services(1));
+            play.fail(PLAN, &[], 4)
+        },
+    },
+    Scenario {
+        name: "was given up, and goes on when its letter is redriven",
+        does: &["store.write_run", "store.create_tasks", "queue.send"],
+        before: |play| redriven(play, "source.download"),
+    },
+    Scenario {
+        name: "the first look at the branches",
+        does: &["branches.list", "store.write_tips"],
+        before: |play| {
+            delivered(play);
+            play.put(PLAN, TIPS)
+        },
+    },
+    Scenario {
+        name: "a look that finds a push whose webhook was lost",
+        does: &["branches.list", "store.record", "queue.send", "store.write_tips"],
+        before: a_lost_push,
+    },
+    Scenario {
+        name: "a commit that a look has found",
+        does: &["store.draw", "store.create_tasks", "queue.send", "store.note"],
+        before: |play| {
+            let look = a_lost_push(play);
+            play.invoke(&look);
+            play.until(PLAN, &["tip-"])
+        },
+    },
 ];
+
+/// A message by which sweep lets the branches be looked at.
+const TIPS: &str = r#"{"kind":"tips","repository":"vive-sphere/bot-manager"}"#;
+
+/// The branches were looked at before commit 2 came, of which GitHub tells nobody.
+fn a_lost_push(play: &mut Play) -> Call {
+    delivered(play);
+    let first = play.put(PLAN, TIPS);
+    play.invoke(&first);
+    drop(play.commit(2, &services(1)));
+    play.put(PLAN, TIPS)
+}
 
 fn pushed(play: &mut Play, zip: &[u8]) -> Call {
     play.world.github.push("develop", &a_sha(1), zip.to_vec());
@@ -131,7 +180,8 @@ fn pushed(play: &mut Play, zip: &[u8]) -> Call {
     play.until(PLAN, &[])
 }
 
-fn reaches_develop(play: &mut Play) -> Call {
+/// The commit, tested on another branch, is in plan's hands for `develop`.
+pub fn reaches_develop(play: &mut Play) -> Call {
     play.world.github.push("develop", &a_sha(1), a_commit(&services(1)));
     play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
     play.until(PLAN, &["develop"])

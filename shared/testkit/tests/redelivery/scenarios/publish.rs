@@ -1,5 +1,6 @@
 //! publish.
 
+use super::people::{again, again_with_all, delivered, redriven};
 use super::{PUBLISH, services};
 use crate::harness::Scenario;
 
@@ -41,5 +42,26 @@ pub const SCENARIOS: &[Scenario] = &[
             play.push(1, &services(1));
             play.fail(PUBLISH, &[SERVICE], 4)
         },
+    },
+    Scenario {
+        name: "tags an image again, alone",
+        does: &["store.reopen", "images.tag", "store.write_run"],
+        before: |play| {
+            delivered(play);
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "tags an image again with everything that follows",
+        does: &["store.reopen", "images.tag", "queue.send"],
+        before: |play| {
+            delivered(play);
+            again_with_all(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "was stuck, and goes on when its letter is redriven",
+        does: &["store.write_both"],
+        before: |play| redriven(play, "images.tag"),
     },
 ];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::message::QueueName;
 use testkit::fakes::{Fate, Trouble};
 
+use super::people::delivered;
 use super::{BUILD, DEPLOY, EVENT, NOTIFY, PLAN, TEST, TIMER, VERIFY, services};
 use crate::harness::Scenario;
 use crate::play::{Call, Play};
@@ -87,6 +88,26 @@ pub const SCENARIOS: &[Scenario] = &[
             play.invoke(&Call::Post(push));
             play.lose(TEST, &["test/service-1", EVENT]);
             silent(play)
+        },
+    },
+    Scenario {
+        name: "the time to look at a repository has come",
+        does: &["store.due", "queue.send", "store.postpone"],
+        before: |play| {
+            delivered(play);
+            Call::Sweep
+        },
+    },
+    Scenario {
+        name: "a push was lost, which a look finds",
+        does: &["store.due", "queue.send", "store.postpone"],
+        before: |play| {
+            delivered(play);
+            play.invoke(&Call::Sweep);
+            play.rest().expect("it comes to rest");
+            drop(play.commit(2, &services(1)));
+            play.wait(Duration::from_mins(16));
+            Call::Sweep
         },
     },
 ];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use testkit::builders::a_plan;
 use testkit::fakes::Trouble;
 
+use super::people::{again, delivered, redriven};
 use super::{EVENT, TEST, TIMER, services};
 use crate::harness::Scenario;
 use crate::play::Play;
@@ -98,6 +99,78 @@ pub const SCENARIOS: &[Scenario] = &[
             play.push(1, &services(1));
             play.fail(TEST, &[SERVICE], 4)
         },
+    },
+    Scenario {
+        name: "runs a red test again, which continues the run",
+        does: &["store.reopen", "builds.start"],
+        before: |play| {
+            play.red(SERVICE);
+            delivered(play);
+            play.mend();
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "reads the green build of a second attempt, the last of its phase",
+        does: &["builds.status", "store.write_both", "queue.send", "store.write_run"],
+        before: |play| {
+            play.red(SERVICE);
+            delivered(play);
+            play.mend();
+            let asked = again(play, SERVICE);
+            play.invoke(&asked);
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "runs a test alone that had passed",
+        does: &["store.reopen", "builds.start"],
+        before: |play| {
+            delivered(play);
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "reads the build of a test that runs alone",
+        does: &["builds.status", "store.write_run"],
+        before: |play| {
+            delivered(play);
+            let asked = again(play, SERVICE);
+            play.invoke(&asked);
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "refuses to run what is not there",
+        does: &["store.record", "queue.set_aside"],
+        before: |play| {
+            delivered(play);
+            again(play, "test/service-9")
+        },
+    },
+    Scenario {
+        name: "is asked twice with the same request",
+        does: &["store.entry", "store.reopen"],
+        before: |play| {
+            delivered(play);
+            play.beside = Some(again(play, SERVICE));
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "is asked again with a request that is known",
+        does: &["store.entry"],
+        before: |play| {
+            delivered(play);
+            let first = again(play, SERVICE);
+            play.invoke(&first);
+            again(play, SERVICE)
+        },
+    },
+    Scenario {
+        name: "was stuck, and goes on when its letter is redriven",
+        does: &["store.write_both", "builds.start"],
+        before: |play| redriven(play, "builds.start"),
     },
 ];
 

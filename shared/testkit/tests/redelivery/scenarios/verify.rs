@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use testkit::fakes::Fate;
 
+use super::people::{a_release_that_will_not_heal, again, delivered, redriven};
 use super::{TIMER, VERIFY, services};
 use crate::harness::Scenario;
+use crate::play::{Call, Play};
 
 const SERVICE: &str = "verify/service-1";
 
@@ -76,4 +78,47 @@ pub const SCENARIOS: &[Scenario] = &[
             play.fail(VERIFY, &[SERVICE], 4)
         },
     },
+    Scenario {
+        name: "looks again at what had not healed, which continues the run",
+        does: &["store.reopen", "cluster.rollout", "store.write_both", "store.unlock"],
+        before: |play| {
+            let evidence = vec!["container `app` is in CrashLoopBackOff".to_owned()];
+            play.world.cluster.decide("service-1", Fate::Hopeless { evidence });
+            delivered(play);
+            play.world.cluster.decide("service-1", Fate::Healthy { after: Duration::ZERO });
+            again(play, "verify/service-1@development")
+        },
+    },
+    Scenario {
+        name: "sees that it will not heal and goes back to the verified release",
+        does: &["cluster.rollout", "store.write_task", "store.create_tasks", "queue.send"],
+        before: a_release_that_will_not_heal,
+    },
+    Scenario {
+        name: "sees the verified release healthy again, which ends the run",
+        does: &["cluster.rollout", "store.write_both", "store.unlock", "store.write_run"],
+        before: way_back,
+    },
+    Scenario {
+        name: "sees the way back fail, which ends the run",
+        does: &["cluster.rollout", "store.write_both", "store.unlock", "store.write_run"],
+        before: |play| {
+            let call = way_back(play);
+            let evidence = vec!["container `app` is in CrashLoopBackOff".to_owned()];
+            play.world.cluster.decide("service-1", Fate::Hopeless { evidence });
+            call
+        },
+    },
+    Scenario {
+        name: "was stuck, and goes on when its letter is redriven",
+        does: &["store.write_both", "cluster.rollout"],
+        before: |play| redriven(play, "cluster.rollout"),
+    },
 ];
+
+/// The verified release is applied again, and verify has it in hands.
+fn way_back(play: &mut Play) -> Call {
+    let verify = a_release_that_will_not_heal(play);
+    play.invoke(&verify);
+    play.until(VERIFY, &["+rollback"])
+}
