@@ -26,7 +26,7 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
         releases,
         timelines,
         watched,
-        tips: _,
+        tips,
     } = tables;
     let mut items = BTreeMap::new();
     let mut add = |key: String, body: Value| items.insert(key, body);
@@ -46,6 +46,9 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
     }
     for (name, repository) in watched {
         add(format!("repository#{name}"), json!(repository));
+    }
+    for (name, tips) in tips {
+        add(format!("repository#{name} tips"), json!(tips));
     }
     for (id, delivery) in deliveries {
         add(format!("delivery#{id}"), json!(delivery));

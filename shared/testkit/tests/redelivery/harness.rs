@@ -37,7 +37,7 @@ pub enum Disturbance {
     /// It is delivered twice at the same time: the second begins when the first is about to make this call, makes
     /// so many steps, and ends after the first.
     AtOnce(usize, usize),
-    /// The same with the scenario's other invocation as the second.
+    /// The same with the scenario's other invocation as the second, where it has one.
     Beside(usize, usize),
     /// It sleeps before this call, while it is delivered again and the world goes on.
     Asleep(usize),
@@ -55,6 +55,8 @@ struct Seen {
     swept: Picture,
     met: BTreeSet<Met>,
     act: Act,
+    /// Whether the scenario has another invocation.
+    beside: bool,
 }
 
 /// Whether a disturbance found something to disturb.
@@ -119,7 +121,7 @@ impl Trial<'_> {
             let sentence = format!("the scenario is about {missing:?}, but calls {:?}", good.calls);
             return report.faults.push(self.fault(Disturbance::Nothing, &[], &[sentence]));
         }
-        report.met.extend(good.met.iter().cloned());
+        report.met.extend(&good.met);
         let calls = good.calls.len();
         let has_effect = |number: usize| good.calls.get(number - 1).is_some_and(|name| !READS.contains(name));
         for number in 1..=calls {
@@ -132,12 +134,11 @@ impl Trial<'_> {
                 self.compare(Disturbance::Trouble(number, Trouble::CrashAfter), &good, report);
             }
             self.compare(Disturbance::Asleep(number), &good, report);
-            for kind in [Disturbance::AtOnce, Disturbance::Beside] {
-                // A second that has not made its first call is the one that comes right after the end.
-                let mut polls = 2;
-                while self.compare(kind(number, polls), &good, report) {
-                    polls = further(polls);
-                }
+            // A second that has not made its first call is the one that comes right after the end.
+            let (mut polls, at_once) =
+                (2, if good.beside { Disturbance::Beside } else { Disturbance::AtOnce });
+            while self.compare(at_once(number, polls), &good, report) {
+                polls = further(polls);
             }
         }
         self.compare(Disturbance::Twice, &good, report);
@@ -195,18 +196,20 @@ impl Trial<'_> {
         } else {
             play.rest()?;
         }
-        let (rested, sent) = (Picture::of(&play.world), play.world.queue.sent());
+        let looks = self.handler == Handler::Plan;
+        let (rested, sent) = (Picture::of(&play.world, looks), play.world.queue.sent());
         let at_rest = play.world.wire.calls().len();
         play.sweep()?;
         let calls = play.world.wire.calls();
-        let is_idle = calls[at_rest..].iter().all(|call| IDLE.contains(call));
+        let is_idle = !looks && calls[at_rest..].iter().all(|call| IDLE.contains(call));
         Ok(Seen {
             calls: calls[begun..ended].to_vec(),
             sent,
-            swept: if is_idle { rested.clone() } else { Picture::of(&play.world) },
+            swept: if is_idle { rested.clone() } else { Picture::of(&play.world, looks) },
             rested,
             met: play.met,
             act,
+            beside: play.beside.is_some(),
         })
     }
 

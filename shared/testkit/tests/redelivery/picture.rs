@@ -34,9 +34,12 @@ pub struct Spare {
 }
 
 impl Picture {
-    pub fn of(world: &World) -> Self {
+    /// With `tips` also what was seen of the branches, which any sweep may bring up to date.
+    pub fn of(world: &World, tips: bool) -> Self {
         let mut keyed: BTreeMap<String, String> = BTreeMap::new();
-        for (key, item) in world.store.contents() {
+        for (key, item) in
+            world.store.contents().into_iter().filter(|(key, _)| tips || !key.ends_with(" tips"))
+        {
             keyed.insert(format!("table {key}"), shown(&item));
         }
         for key in world.artifacts.keys() {
@@ -83,7 +86,7 @@ impl Picture {
             match self.keyed.get(key) {
                 None => lines.push(format!("{key}: missing")),
                 Some(found) if found != value => {
-                    lines.push(format!("{key}: {}", first_difference(value, found)))
+                    lines.push(format!("{key}: {}", first_difference(value, found)));
                 }
                 Some(_) => {}
             }

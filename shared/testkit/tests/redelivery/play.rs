@@ -332,7 +332,9 @@ impl Play {
                 queue.delete(number);
             }
         }
-        newest.values().for_each(|number| self.take(*number));
+        for number in newest.values() {
+            self.take(*number);
+        }
         !newest.is_empty()
     }
 

@@ -42,6 +42,14 @@ pub const WAIVERS: &[Waiver] = &[
     },
     Waiver {
         handler: Handler::Plan,
+        scenario: "the first look at the branches",
+        under: |disturbance| matches!(disturbance, Disturbance::Trouble(..)),
+        lines: &["table repository#"],
+        mended_by_sweep: true,
+        because: "where GitHub fails, the look is put off for two minutes instead of coming again",
+    },
+    Waiver {
+        handler: Handler::Plan,
         scenario: "a look that finds a push whose webhook was lost",
         under: |disturbance| matches!(disturbance, Disturbance::Trouble(..)),
         lines: &[""],

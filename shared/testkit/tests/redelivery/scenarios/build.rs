@@ -51,7 +51,7 @@ pub const SCENARIOS: &[Scenario] = &[
         does: &["builds.start", "queue.send"],
         before: |play| {
             play.world.image_builds.limit(0);
-            play.later(Duration::from_secs(60), |world| world.image_builds.limit(usize::MAX));
+            play.later(Duration::from_mins(1), |world| world.image_builds.limit(usize::MAX));
             play.push(1, &services(1));
             play.until(BUILD, &[SERVICE])
         },

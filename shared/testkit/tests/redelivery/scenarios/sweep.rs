@@ -130,7 +130,9 @@ fn dead(play: &mut Play, queue: QueueName, words: &[&str], call: &'static str) -
     play.world.wire.trouble_next(call, Trouble::CrashAfter);
     play.invoke(&invocation);
     if let Call::Messages(batch) = invocation {
-        batch.iter().for_each(|received| play.world.queue.delete(received.number));
+        for received in batch {
+            play.world.queue.delete(received.number);
+        }
     }
     silent(play)
 }
