@@ -27,9 +27,6 @@ const MOST_ROUNDS: u32 = 8;
 /// How soon it comes then.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How soon a message comes again whose earlier delivery has the lease.
-const LATER: Duration = Duration::from_secs(5);
-
 /// The function with its ports.
 #[derive(Debug)]
 pub struct Notifier<S, G, C, M> {
@@ -110,13 +107,11 @@ where
             let mut told = self.store.told(id).await?;
             told.version += 1;
             // A message delivered twice has the same id both times: not even the holder's own name is a way in.
-            if let Some((other, _)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
+            if let Some((other, until)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
                 if other == holder {
-                    // An earlier delivery of this very message has the lease, or died with it.
-                    return Ok(Err(Disposition::GiveBack {
-                        reason: "it is in hands already".into(),
-                        delay: LATER,
-                    }));
+                    // An earlier delivery of this very message has the lease, or died with it: it comes again once.
+                    let delay = until.since(now) + SOON;
+                    return Ok(Err(Disposition::GiveBack { reason: "it is in hands already".into(), delay }));
                 }
                 if told.again {
                     return Ok(Err(Disposition::Acknowledge));
