@@ -173,6 +173,31 @@ impl Store {
         }
     }
 
+    /// Reads every item of a run whose sort key begins so.
+    pub(crate) async fn below<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        prefix: &str,
+        what: impl Fn() -> String,
+    ) -> Answer<Vec<T>> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(Key::in_run(run, "").pk))
+            .expression_attribute_values(":prefix", text(prefix))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(body(&item.map_err(|error| aws::fault(what(), error))?)?);
+        }
+        Ok(found)
+    }
+
     /// Reads one item.
     pub(crate) async fn get(&self, key: &Key, what: impl FnOnce() -> String) -> Answer<Option<Attributes>> {
         self.client

@@ -45,22 +45,8 @@ impl Runs for Store {
 
     async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {
         let prefix = stage.map_or_else(|| "task#".to_owned(), |stage| format!("task#{stage}#"));
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(Key::in_run(run, "").pk))
-            .expression_attribute_values(":prefix", text(prefix))
-            .into_paginator()
-            .items()
-            .send();
-        let mut tasks = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| aws::fault(format!("tasks of `{run}` cannot be read"), error))?;
-            tasks.push(body::<Task>(&item)?);
-        }
+        let what = || format!("tasks of `{run}` cannot be read");
+        let mut tasks: Vec<Task> = self.below(run, &prefix, what).await?;
         // DynamoDB sorts by the keys' text, which puts `build` before `test`.
         tasks.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(tasks)

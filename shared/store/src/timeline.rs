@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use domain::timeline::Entry;
 
 use crate::Store;
-use crate::item::{Item, Key, RUNS_KEPT, body, text};
+use crate::item::{Item, Key, RUNS_KEPT, body};
 
 const PREFIX: &str = "timeline#";
 
@@ -23,23 +23,8 @@ impl Timeline for Store {
     }
 
     async fn timeline(&self, run: &RunId) -> Answer<Vec<Entry>> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(Key::in_run(run, "").pk))
-            .expression_attribute_values(":prefix", text(PREFIX))
-            .into_paginator()
-            .items()
-            .send();
-        let mut entries: Vec<Entry> = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item =
-                item.map_err(|error| aws::fault(format!("the timeline of `{run}` cannot be read"), error))?;
-            entries.push(body(&item)?);
-        }
+        let what = || format!("the timeline of `{run}` cannot be read");
+        let mut entries: Vec<Entry> = self.below(run, PREFIX, what).await?;
         entries.sort_by_key(|entry| entry.at);
         Ok(entries)
     }
