@@ -4,6 +4,8 @@
 mod delivery;
 mod tips;
 
+use std::time::Duration;
+
 use domain::files::pipeline::PIPELINE_FILE;
 use domain::files::{LARGEST_FILE, operator};
 use domain::keys;
@@ -21,6 +23,9 @@ use lambda::{Commit, Disposition, LARGEST_SOURCE};
 
 /// Where the operator's file lies in the bucket.
 pub const OPERATOR_FILE: &str = "operator.yaml";
+
+/// When the branches of a repository are looked at first: not amid its first run.
+const FIRST_LOOK: Duration = Duration::from_mins(2);
 
 /// The largest operator's file read, in bytes.
 const LARGEST_OPERATOR_FILE: u64 = LARGEST_FILE as u64;
@@ -148,8 +153,8 @@ where
         if let Some(known) = self.store.run(&head.id).await? {
             return Ok((known, true));
         }
-        // Whose commits are served, his branches are looked at from now on; where they are already, this changes nothing.
-        self.store.watch(&request.repository, now).await?;
+        // Whose commits are served, his branches are looked at from soon on; where they are already, this changes nothing.
+        self.store.watch(&request.repository, now.after(FIRST_LOOK)).await?;
         match self.store.create_run(&head).await? {
             Written::Yes => Ok((head, false)),
             Written::Conflict => {

@@ -144,8 +144,11 @@ pub enum Onward {
         /// Up to which version the message revives it.
         version: u64,
     },
-    /// Wake notify.
-    Tell,
+    /// Wake notify, at once or together with what comes next.
+    Tell {
+        /// At once: a chain has ended, or somebody has to act.
+        soon: bool,
+    },
 }
 
 /// The one action that comes next.
@@ -161,7 +164,7 @@ pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
             _ => Action::PassOn(vec![
                 // The version is the one that the told task will have.
                 Onward::SetAside { reason: reason.clone(), version: task.version + 1 },
-                Onward::Tell,
+                Onward::Tell { soon: true },
             ]),
         },
         State::PassingOn { verdict } => match facts.learned {
@@ -264,6 +267,6 @@ fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
         }
         steps.push(Onward::Opened);
     }
-    steps.push(Onward::Tell);
+    steps.push(Onward::Tell { soon: chain::ends(&task.id, verdict) });
     steps
 }

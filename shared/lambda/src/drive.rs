@@ -1,8 +1,9 @@
 //! The loop over the core's actions: the one way in which a stage function works.
 
+use std::slice;
 use std::time::Duration;
 
-use domain::chain::reads_from;
+use domain::chain::{previous, reads_from};
 use domain::message::{Ask, Message, Outgoing, Revive, Wake};
 use domain::next::{Action, Facts, Learned, Onward, TIMER_GRACE, next};
 use domain::ports::{Advice, Answer, Environments, Fault, Queue, Redelivery, Runs, Timeline, Written};
@@ -14,6 +15,9 @@ use futures::lock::Mutex;
 
 use crate::rerun::{self, Opened};
 use crate::{Disposition, StageMessage};
+
+/// What is no verdict is told so much later, so that what happens to a run at about the same time is told at once.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// What a stage's effect may look at.
 #[derive(Debug)]
@@ -117,11 +121,10 @@ where
     C: Fn() -> Timestamp,
 {
     async fn run(&self) -> Answer<Disposition> {
-        let Some((mut head, mut task)) = self.load().await? else {
+        let Some((mut head, mut task, mut previous)) = self.load().await? else {
             tracing::warn!(run = %self.wake.run, task = %self.wake.task, "no such run or task; the message is dropped");
             return Ok(Disposition::Acknowledge);
         };
-        let mut previous = self.previous(&task).await?;
         let (mut learned, mut conflicts, mut turn) = (Learned::Nothing, 0, None);
         for _ in 0..MOST_ACTIONS {
             let facts = Facts {
@@ -150,9 +153,9 @@ where
                         turn = Some(self.function.turn.lock().await);
                     }
                     let version = task.version;
-                    (head, task) = self.load().await?.ok_or_else(|| Fault::reject("the run is gone"))?;
-                    // A re-run may have opened both anew: what the earlier attempt read holds no longer.
-                    previous = self.previous(&task).await?;
+                    // A re-run may have opened all of them anew: what the earlier attempt read holds no longer.
+                    (head, task, previous) =
+                        self.load().await?.ok_or_else(|| Fault::reject("the run is gone"))?;
                     learned = if task.version == version { kept } else { Learned::Nothing };
                 }
             }
@@ -259,7 +262,7 @@ where
         *task = written;
         if begun {
             // Only the picture of a task at work hangs on this wake; its end is told under an intent.
-            if let Err(fault) = self.tell(task).await {
+            if let Err(fault) = self.tell(task, TOGETHER).await {
                 tracing::warn!(run = %task.run, task = %task.id, fault = fault.chain(), "notify was not woken");
             }
         }
@@ -300,7 +303,8 @@ where
                 self.note(format!("stuck-{}-{version}", task.id), why.clone(), now).await?;
                 self.function.redelivery.set_aside(&body, &why).await
             }
-            Onward::Tell => self.tell(task).await,
+            Onward::Tell { soon: true } => self.tell(task, Duration::ZERO).await,
+            Onward::Tell { soon: false } => self.tell(task, TOGETHER).await,
         }
     }
 
@@ -309,26 +313,40 @@ where
         self.function.store.record(&self.wake.run, &entry).await
     }
 
-    async fn tell(&self, task: &Task) -> Answer<()> {
-        self.function.queue.send(&[Outgoing::now(Message::Notify { run: task.run.clone() })]).await
+    async fn tell(&self, task: &Task, delay: Duration) -> Answer<()> {
+        self.function
+            .queue
+            .send(&[Outgoing { message: Message::Notify { run: task.run.clone() }, delay }])
+            .await
     }
 
-    async fn load(&self) -> Answer<Option<(Run, Task)>> {
-        // The task first: a head read after it counts at least what the task has counted.
-        let Some(task) = self.function.store.task(&self.wake.run, &self.wake.task).await? else {
-            return Ok(None);
-        };
-        Ok(self.function.store.run(&self.wake.run).await?.map(|head| (head, task)))
-    }
-
-    async fn previous(&self, task: &Task) -> Answer<Option<Task>> {
-        for id in reads_from(&task.id) {
-            let known = self.function.store.task(&task.run, &id).await?;
-            if known.as_ref().is_some_and(|known| known.verdict().is_some()) {
-                return Ok(known);
+    /// Head, task, and the task whose output it works on, by one request.
+    ///
+    /// That is no snapshot. Where the task says more than the others may show yet, because they were read before it
+    /// was written, it is read again: what is read after a version of the task is at least as new as that version.
+    async fn load(&self) -> Answer<Option<(Run, Task, Option<Task>)>> {
+        let before = reads_from(&self.wake.task);
+        let ids = [slice::from_ref(&self.wake.task), &before].concat();
+        let mut seen = None;
+        loop {
+            let (head, tasks) = self.function.store.case(&self.wake.run, &ids).await?;
+            let Some(head) = head else { return Ok(None) };
+            let Some(task) = tasks.iter().find(|task| task.id == self.wake.task).cloned() else {
+                return Ok(None);
+            };
+            let previous = previous(&task.id, &tasks).cloned();
+            let may_lag = match task.state {
+                // The head counted it in the same transaction.
+                State::PassingOn { .. } => true,
+                // It began after the one before it had ended.
+                State::Starting { .. } | State::Running { .. } => previous.is_none() && !before.is_empty(),
+                State::Pending | State::Done { .. } | State::Stuck { .. } => false,
+            };
+            if !may_lag || seen == Some(task.version) {
+                return Ok(Some((head, task, previous)));
             }
+            seen = Some(task.version);
         }
-        Ok(None)
     }
 }
 

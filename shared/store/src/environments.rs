@@ -1,7 +1,7 @@
 //! Fence, lock and releases of environments; none of them expires.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
 use domain::ports::{Answer, Environments, Fault, Fence, Locking, Release, Written};
 use domain::run::Ticket;
@@ -119,28 +119,9 @@ impl Environments for Store {
     ) -> Answer<(Option<Release>, Option<Release>)> {
         let what = || format!("the releases of `{service}` in `{environment}` cannot be read");
         let key = |kind| Key::in_environment(repository, environment, format!("{kind}#{service}"));
-        let keys = KeysAndAttributes::builder()
-            .keys(key("current").attributes())
-            .keys(key("verified").attributes())
-            .consistent_read(true)
-            .build()
-            .map_err(|error| aws::lasting(what(), error))?;
-        let answer = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, keys)
-            .send()
-            .await
-            .map_err(|error| aws::fault(what(), error))?;
-        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
-            return Err(Fault::retry(what(), "the table answered only in part"));
-        }
-        let items = answer.responses().and_then(|tables| tables.get(&self.table));
-        let release = |kind: &str| {
-            let found = items.into_iter().flatten().find(|item| is_kind(item, kind));
-            found.map(body::<Release>).transpose()
-        };
-        Ok((release("current#")?, release("verified#")?))
+        let found = self.get_all(&[key("current"), key("verified")], what).await?;
+        let mut releases = found.iter().map(|item| item.as_ref().map(body::<Release>).transpose());
+        Ok((releases.next().transpose()?.flatten(), releases.next().transpose()?.flatten()))
     }
 }
 
@@ -189,8 +170,4 @@ fn refused(
 
 fn lock_key(repository: &RepositoryName, environment: &EnvironmentName) -> Key {
     Key::in_environment(repository, environment, "lock")
-}
-
-fn is_kind(item: &Attributes, kind: &str) -> bool {
-    text_of(item, "sk").is_ok_and(|sk| sk.starts_with(kind))
 }

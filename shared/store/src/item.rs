@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure};
 use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, TaskId};
 use domain::ports::{Answer, Fault, Written};
 use domain::time::Timestamp;
@@ -209,6 +209,35 @@ impl Store {
             .await
             .map(|output| output.item)
             .map_err(|error| aws::fault(what(), error))
+    }
+
+    /// Reads a few items by one request, in the order of the keys; no snapshot.
+    pub(crate) async fn get_all(
+        &self,
+        keys: &[Key],
+        what: impl Fn() -> String,
+    ) -> Answer<Vec<Option<Attributes>>> {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(Key::attributes).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| aws::lasting(what(), error))?;
+        let answer = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(|error| aws::fault(what(), error))?;
+        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+            return Err(Fault::retry(what(), "the table answered only in part"));
+        }
+        let items = answer.responses().and_then(|tables| tables.get(&self.table));
+        let of = |key: &Key| {
+            let is_it = |item: &&Attributes| text_of(item, "sk").is_ok_and(|sk| sk == key.sk);
+            items.into_iter().flatten().find(is_it).cloned()
+        };
+        Ok(keys.iter().map(of).collect())
     }
 }
 

@@ -37,10 +37,13 @@ impl Runs for Store {
         Ok(outcome.into())
     }
 
-    async fn task(&self, run: &RunId, id: &TaskId) -> Answer<Option<Task>> {
-        let key = Key::of_task(run, id);
-        let item = self.get(&key, || format!("task `{id}` of `{run}` cannot be read")).await?;
-        item.as_ref().map(body).transpose()
+    async fn case(&self, run: &RunId, tasks: &[TaskId]) -> Answer<(Option<Run>, Vec<Task>)> {
+        let mut keys = vec![Key::in_run(run, HEAD)];
+        keys.extend(tasks.iter().map(|id| Key::of_task(run, id)));
+        let what = || format!("head and tasks of `{run}` cannot be read");
+        let mut found = self.get_all(&keys, what).await?.into_iter();
+        let head = found.next().flatten().as_ref().map(body).transpose()?;
+        Ok((head, found.flatten().map(|item| body(&item)).collect::<Answer<_>>()?))
     }
 
     async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {

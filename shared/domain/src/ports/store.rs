@@ -18,8 +18,13 @@ pub trait Runs: Send + Sync {
     fn create_run(&self, run: &Run) -> impl Future<Output = Answer<Written>> + Send;
     /// Writes the next version of a head.
     fn write_run(&self, run: &Run) -> impl Future<Output = Answer<Written>> + Send;
-    /// One task.
-    fn task(&self, run: &RunId, id: &TaskId) -> impl Future<Output = Answer<Option<Task>>> + Send;
+    /// The head and those of a few tasks that exist, in the order asked for, by one request. It is no snapshot: each
+    /// is as new as the call, but the head may be older than a task, and one task older than another.
+    fn case(
+        &self,
+        run: &RunId,
+        tasks: &[TaskId],
+    ) -> impl Future<Output = Answer<(Option<Run>, Vec<Task>)>> + Send;
     /// Every task of a run, or those of one stage, in the order of their ids.
     fn tasks(&self, run: &RunId, stage: Option<Stage>) -> impl Future<Output = Answer<Vec<Task>>> + Send;
     /// Writes those of the tasks that are absent; leaves the others as they are.

@@ -50,9 +50,10 @@ pub async fn tasks_are_created_where_absent(runs: &impl Runs) -> Answer<()> {
     runs.create_tasks(&[]).await?;
 
     assert_eq!(runs.tasks(&id, None).await?.len(), all.len());
-    assert_eq!(runs.task(&id, &early.id).await?, Some(begun), "what was there stays");
-    assert_eq!(runs.task(&id, &task_id("test/service-229")).await?.as_ref(), all.last());
-    assert_eq!(runs.task(&id, &task_id("test/service-230")).await?, None);
+    let asked = ["test/service-229", "test/service-230", "test/service-7"].map(task_id);
+    let (head, found) = runs.case(&id, &asked).await?;
+    assert_eq!(head, None, "tasks without a head");
+    assert_eq!(found, [all[229].clone(), begun], "in the order asked for; what was there stays");
     Ok(())
 }
 
@@ -100,7 +101,7 @@ pub async fn both_are_written_or_neither(runs: &impl Runs) -> Answer<()> {
     assert_eq!(runs.write_both(&begun_again, &swept).await?, Written::Conflict, "the head is old");
     assert_eq!(runs.write_both(&begun, &swept.swept(START)).await?, Written::Conflict, "the task is old");
 
-    assert_eq!(runs.task(&head.id, &first.id).await?, Some(begun));
+    assert_eq!(runs.case(&head.id, &[first.id]).await?.1, [begun]);
     assert_eq!(runs.run(&head.id).await?, Some(swept));
     Ok(())
 }

@@ -131,9 +131,13 @@ impl Runs for MemoryStore {
         self.wire.call("store.write_run", || Ok(self.tables.with(write))).await
     }
 
-    async fn task(&self, run: &RunId, id: &TaskId) -> Answer<Option<Task>> {
-        let read = |tables: &mut Tables| tables.tasks.get(run).and_then(|tasks| tasks.get(id)).cloned();
-        self.wire.call("store.task", || Ok(self.tables.with(read))).await
+    async fn case(&self, run: &RunId, tasks: &[TaskId]) -> Answer<(Option<Run>, Vec<Task>)> {
+        let read = |tables: &mut Tables| {
+            let known = tables.tasks.get(run);
+            let wanted = tasks.iter().filter_map(|id| known.and_then(|known| known.get(id)));
+            (tables.runs.get(run).cloned(), wanted.cloned().collect())
+        };
+        self.wire.call("store.case", || Ok(self.tables.with(read))).await
     }
 
     async fn tasks(&self, run: &RunId, stage: Option<Stage>) -> Answer<Vec<Task>> {

@@ -1,8 +1,12 @@
-//! notify: nothing is said twice.
+//! notify: nothing is said twice, and nothing is left unsaid.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use domain::message::Message;
 use domain::run::{PhaseKind, Run};
 use domain::spec::Notifications;
+use domain::task::{Output, State, Task, Verdict};
 use lambda::{Attributes, BatchResponse, Disposition, Record, SqsEvent, each};
 use slipway_notify::Notifier;
 use testkit::builders::{a_service, a_task};
@@ -11,10 +15,14 @@ use testkit::fakes::{Trouble, World};
 use crate::a_run_at;
 
 pub async fn notify(world: &World, head: &Run) -> Disposition {
+    notify_as("invocation", world, head).await
+}
+
+async fn notify_as(holder: &str, world: &World, head: &Run) -> Disposition {
     let (store, checks, chat) = (world.store.clone(), world.github.clone(), world.chat.clone());
     let notifier = Notifier { store, checks, chat, post: Some(world.post.clone()) };
     let body = serde_json::to_string(&Message::Notify { run: head.id.clone() }).expect("plain data");
-    notifier.handle(&body, "invocation", world.clock.now()).await
+    notifier.handle(&body, holder, world.clock.now()).await
 }
 
 fn begin() -> (World, Run) {
@@ -80,4 +88,68 @@ async fn a_check_run_that_github_made_unheard_is_found_again() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), all);
+}
+
+#[test]
+fn whatever_changes_while_others_tell_is_told() {
+    // One begins, and stops before each of its calls in turn: the task changes, and another one is woken by that. One
+    // goes on, and stops before each later call: the same again. Then one comes to his end.
+    for stop in 1.. {
+        for further in 1.. {
+            let (world, head) = begin();
+            world.wire.interleave();
+            let mut one: Hand<'_> = Box::pin(notify_as("one", &world, &head));
+            let Some(true) = goes_on(&mut one, stop) else {
+                return assert!(stop > 8, "one makes {stop} calls only");
+            };
+            becomes(&world, &head, "first change");
+            end(Box::pin(notify_as("two", &world, &head)));
+            let is_under_way = goes_on(&mut one, further) == Some(true);
+            becomes(&world, &head, "second change");
+            end(Box::pin(notify_as("three", &world, &head)));
+            if is_under_way {
+                end(one);
+            }
+            let shown = |check: &str| {
+                let runs = world.github.check_runs();
+                runs.into_iter().find(|run| run.check.name == check).map(|run| run.check.title)
+            };
+            let title = shown("slipway / test authentication");
+            assert_eq!(title.as_deref(), Some("Second change"), "stops before call {stop}, {further} later");
+            let slack = world.chat.messages();
+            assert_eq!(slack.len(), 1, "stops before call {stop}, {further} later: {slack:?}");
+            if !is_under_way {
+                break;
+            }
+        }
+    }
+}
+
+/// An invocation under way.
+type Hand<'a> = Pin<Box<dyn Future<Output = Disposition> + 'a>>;
+
+/// Lets an invocation come to the call after `calls - 1` further ones; none when its message is to come again, else
+/// whether it is still under way.
+fn goes_on(hand: &mut Hand<'_>, calls: usize) -> Option<bool> {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..calls {
+        match hand.as_mut().poll(&mut context) {
+            Poll::Pending => {}
+            Poll::Ready(Disposition::Acknowledge) => return Some(false),
+            Poll::Ready(_) => return None,
+        }
+    }
+    Some(true)
+}
+
+/// Lets an invocation come to its end, which acknowledges its message.
+fn end(mut hand: Hand<'_>) {
+    assert_eq!(goes_on(&mut hand, 100), Some(false), "it is acknowledged");
+}
+
+/// The task passes, and says so.
+fn becomes(world: &World, head: &Run, words: &str) {
+    let task = a_task(head, "test/authentication", &a_service("authentication"));
+    let state = State::Done { verdict: Verdict::passed(words, Output::None) };
+    world.store.put(head, &[Task { state, ..task }]);
 }

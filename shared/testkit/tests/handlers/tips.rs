@@ -219,7 +219,7 @@ async fn who_is_served_no_more_is_looked_at_no_more_until_the_next_event() {
 
         push(&world, "develop", 3);
         crate::plan::plan(&world, &a_request(3)).await;
-        assert_eq!(due(&world), Some(world.clock.now()));
+        assert_eq!(due(&world), Some(world.clock.now().after(Duration::from_mins(2))));
         look_well(&world).await;
         assert_eq!(asked(&world), [], "what came while nobody looked is not planned");
         push(&world, "feature", 4);

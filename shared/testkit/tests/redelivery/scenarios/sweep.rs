@@ -95,6 +95,7 @@ pub const SCENARIOS: &[Scenario] = &[
         does: &["store.due", "queue.send", "store.postpone"],
         before: |play| {
             delivered(play);
+            play.wait(Duration::from_mins(3));
             Call::Sweep
         },
     },
@@ -103,6 +104,7 @@ pub const SCENARIOS: &[Scenario] = &[
         does: &["store.due", "queue.send", "store.postpone"],
         before: |play| {
             delivered(play);
+            play.wait(Duration::from_mins(3));
             play.invoke(&Call::Sweep);
             play.rest().expect("it comes to rest");
             drop(play.commit(2, &services(1)));
