@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::access::{Caller, Place};
 use crate::answer::{Answer, Body, Problem, created, ok};
+use crate::faults::{Outage, Secondary};
 use crate::options::NewRepository;
 use crate::state::App;
 
@@ -22,6 +23,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/_local/repositories", post(create_repository))
         .route("/_local/webhook", put(set_webhook))
         .route("/_local/rate-limit", put(set_rate_limit))
+        .route("/_local/secondary-limit", put(limit_writes))
+        .route("/_local/outage", put(break_down))
         .route("/_local/deliveries/{id}/attempts", post(redeliver))
         .route("/_local/repos/{owner}/{repo}/check-runs/{id}/buttons/{identifier}", post(press))
 }
@@ -68,6 +71,18 @@ async fn set_rate_limit(State(app): State<Arc<App>>, caller: Caller, Body(sent):
     only_people(&caller)?;
     app.data().rate_limit = sent.limit;
     Ok(ok(json!({ "limit": sent.limit })))
+}
+
+async fn limit_writes(State(app): State<Arc<App>>, caller: Caller, Body(limit): Body<Secondary>) -> Answer {
+    only_people(&caller)?;
+    app.data().faults.limit_writes(limit)?;
+    Ok(ok(json!({})))
+}
+
+async fn break_down(State(app): State<Arc<App>>, caller: Caller, Body(outage): Body<Outage>) -> Answer {
+    only_people(&caller)?;
+    app.data().faults.break_down(outage)?;
+    Ok(ok(json!({})))
 }
 
 async fn redeliver(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u64>) -> Answer {

@@ -14,6 +14,7 @@ mod commits;
 mod contents;
 mod deliveries;
 mod deployments;
+mod faults;
 mod git;
 mod history;
 mod installation_tokens;
@@ -141,6 +142,7 @@ fn router(app: Arc<state::App>) -> Router {
     Router::new()
         .merge(rest)
         .merge(repositories::downloads())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), faults::refuse_in_outage))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), requests::count))
         .merge(admin::routes())
         .merge(page::routes())

@@ -16,7 +16,7 @@ use crate::state::App;
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 const LARGEST_TAGGED_BODY: usize = 128 * 1024 * 1024;
 
-/// How much of its hour one token has used.
+/// How much of its hour one actor has used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     used: u32,
@@ -32,9 +32,13 @@ pub(crate) async fn surround(State(app): State<Arc<App>>, request: Request, next
         .then(|| request.headers().get(header::IF_NONE_MATCH).cloned())
         .flatten();
     let is_get = request.method() == Method::GET;
-    let (limit, window) = count(&app, &who);
+    let actor = actor(&app, request.headers(), &who);
+    let (limit, window) = count(&app, &actor);
+    let refusal = app.data().faults.refusal(&actor, request.method(), request.uri().path());
     let mut response = if window.used > limit {
         Problem::new(StatusCode::FORBIDDEN, "API rate limit exceeded").into_response()
+    } else if let Some(refusal) = refusal {
+        refusal
     } else {
         let response = in_github_words(next.run(request).await).await;
         if is_get && response.status() == StatusCode::OK {
@@ -47,12 +51,22 @@ pub(crate) async fn surround(State(app): State<Arc<App>>, request: Request, next
     if response.status() == StatusCode::NOT_MODIFIED {
         // A 304 costs nothing.
         used = used.saturating_sub(1);
-        if let Some(window) = app.data().requests.get_mut(&who) {
+        if let Some(window) = app.data().requests.get_mut(&actor) {
             window.used = window.used.saturating_sub(1);
         }
     }
     describe(response.headers_mut(), limit, used, window.reset);
     response
+}
+
+/// Whose hour a request counts in: all tokens of an installation share one.
+///
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#primary-rate-limit-for-github-app-installations>
+fn actor(app: &App, headers: &HeaderMap, who: &str) -> String {
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let data = app.data();
+    let known = token.and_then(|(_, token)| data.tokens.get(token.trim()));
+    known.map_or_else(|| who.to_owned(), |known| format!("installation {}", known.installation))
 }
 
 /// Refusals that the router makes itself, before any handler of ours, told as GitHub tells them.

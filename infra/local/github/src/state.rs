@@ -45,6 +45,7 @@ pub(crate) struct Data {
     pub(crate) tokens: HashMap<String, InstallationToken>,
     pub(crate) requests: HashMap<String, crate::rate::Window>,
     pub(crate) rate_limit: u32,
+    pub(crate) faults: crate::faults::Faults,
     /// How often each route was asked.
     pub(crate) counted: BTreeMap<String, u64>,
 }

@@ -3,6 +3,7 @@
 mod access;
 mod checks;
 mod discussion;
+mod faults;
 mod hooks;
 mod page;
 mod pulls;
