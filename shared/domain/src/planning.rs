@@ -17,7 +17,7 @@ use crate::files::pipeline::{self, ChecksEntry, PIPELINE_FILE, PipelineFile, Ser
 use crate::files::{FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
 use crate::ids::{RepositoryPath, ServiceName};
 use crate::run::Problem;
-use crate::spec::{ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
+use crate::spec::{BuildSettings, ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
 use crate::text;
 
 mod service;
@@ -218,7 +218,13 @@ impl Planner<'_> {
         let built = services.iter().filter(|service| service.image.is_some());
         let mut folders: Vec<&str> = built.map(|service| service.path.as_str()).collect();
         folders.push(INTEGRATION_FOLDER);
-        Some(IntegrationSpec { command, requirements: self.tree.requirements(&folders) })
+        let requirements = self.tree.requirements(&folders);
+        Some(IntegrationSpec {
+            command,
+            requirements,
+            services: Vec::new(),
+            build: BuildSettings::default(),
+        })
     }
 
     /// A problem of the pipeline file: of its entry at the end of the way, where it has one.

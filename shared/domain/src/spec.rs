@@ -1,5 +1,7 @@
 //! What plan decided about a service: everything its tasks need to know, carried by each of them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RepositoryPath, ServiceName};
@@ -30,6 +32,59 @@ pub struct TestSpec {
     pub coverage: Option<u8>,
     /// Requirement files that exist at the commit, installed before the command.
     pub requirements: Vec<RepositoryPath>,
+    /// What its build runs in.
+    #[serde(default)]
+    pub build: BuildSettings,
+}
+
+/// What a test build runs in; what is left out is the project's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildSettings {
+    /// Plain variables by name.
+    pub environment: BTreeMap<String, String>,
+    /// Variables whose values CodeBuild takes from Secrets Manager: `<secret>` or `<secret>:<JSON key>` by name. A run
+    /// that is not trusted gets none of them.
+    pub secrets: BTreeMap<String, String>,
+    /// The container image.
+    pub image: Option<String>,
+    /// The size of the machine.
+    pub compute: Option<Compute>,
+    /// The most that the build may take, in minutes; CodeBuild allows 5 to 2160.
+    pub timeout: Option<u16>,
+    /// How often a failed test is tried again.
+    pub retries: u8,
+}
+
+/// The machines that CodeBuild offers for Linux containers
+/// (<https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compute {
+    /// 4 GiB of memory, 2 processors.
+    Small,
+    /// 8 GiB, 4 processors.
+    Medium,
+    /// 16 GiB, 8 processors.
+    Large,
+    /// 72 GiB, 36 processors.
+    Xlarge,
+    /// 144 GiB, 72 processors.
+    #[serde(rename = "2xlarge")]
+    Xxlarge,
+}
+
+impl Compute {
+    /// As CodeBuild calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "BUILD_GENERAL1_SMALL",
+            Self::Medium => "BUILD_GENERAL1_MEDIUM",
+            Self::Large => "BUILD_GENERAL1_LARGE",
+            Self::Xlarge => "BUILD_GENERAL1_XLARGE",
+            Self::Xxlarge => "BUILD_GENERAL1_2XLARGE",
+        }
+    }
 }
 
 /// A service's image.
@@ -59,6 +114,25 @@ pub struct IntegrationSpec {
     pub command: String,
     /// Requirement files that exist at the commit, installed before the command.
     pub requirements: Vec<RepositoryPath>,
+    /// The services that run beside the tests, started in this order.
+    #[serde(default)]
+    pub services: Vec<StartedService>,
+    /// What its build runs in.
+    #[serde(default)]
+    pub build: BuildSettings,
+}
+
+/// A service that the integration tests' build starts before their command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedService {
+    /// Its name.
+    pub name: ServiceName,
+    /// The shell command that starts it, run from the repository's root.
+    pub start: String,
+    /// The port on which it listens.
+    pub port: u16,
+    /// The path that answers with success once it is ready, beginning with `/`.
+    pub ready: String,
 }
 
 /// The repository-wide checks.

@@ -5,7 +5,7 @@ use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
 use crate::files::{DnsLabel, ImageName, OrNone, Step};
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{HealthSpec, ImageSpec, ServiceSpec, TestSpec};
+use crate::spec::{BuildSettings, HealthSpec, ImageSpec, ServiceSpec, TestSpec};
 use crate::text;
 
 const IMAGE_PREFIX: &str = "vive-sphere";
@@ -101,7 +101,8 @@ impl Planner<'_> {
             Some(OrNone::Value(percent)) => Some(percent.get()),
             None => Some(COVERAGE),
         };
-        TestSpec { command, coverage, requirements: self.tree.requirements(&[folder]) }
+        let requirements = self.tree.requirements(&[folder]);
+        TestSpec { command, coverage, requirements, build: BuildSettings::default() }
     }
 
     fn image(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> Option<ImageSpec> {

@@ -6,7 +6,8 @@ use domain::ids::{Digest, Sha};
 use domain::message::PlanRequest;
 use domain::run::{Delivery, Run};
 use domain::spec::{
-    ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec, TestSpec,
+    BuildSettings, ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec,
+    TestSpec,
 };
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
@@ -74,6 +75,7 @@ pub fn a_service(service: &str) -> ServiceSpec {
             command: format!("pytest {path}/tests/ -v --cov={path}"),
             coverage: Some(80),
             requirements: Vec::new(),
+            build: BuildSettings::default(),
         }),
         image: Some(ImageSpec {
             repository: format!("vive-sphere/{service}"),
@@ -109,6 +111,8 @@ pub fn a_plan(services: usize) -> Plan {
         integration: Some(IntegrationSpec {
             command: "pytest integration_tests/ -v".to_owned(),
             requirements: Vec::new(),
+            services: Vec::new(),
+            build: BuildSettings::default(),
         }),
         notifications: Notifications {
             slack: Some("#deploys".to_owned()),
