@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use domain::keys;
 use domain::next::Learned;
 use domain::ports::{Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault};
-use domain::report::{Kind, Known, ResultFiles, Severity, TestCounts, TestReport, judge};
+use domain::report::{Kind, ResultFiles, TestReport, judge};
 use domain::spec::{ChecksSpec, IntegrationSpec, TestSpec};
 use domain::task::{Output, Task, TaskSpec, Verdict};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result};
@@ -65,11 +65,7 @@ impl<B: Builds, A: Artifacts> Tests<B, A> {
 
 /// The verdict over what a build left behind.
 fn verdict(spec: &TaskSpec, files: &ResultFiles, status: BuildStatus) -> Verdict {
-    let folder = match spec {
-        TaskSpec::Service(service) => Some(service.path.as_str()),
-        TaskSpec::Integration(_) | TaskSpec::Checks(_) => None,
-    };
-    let mut report = judge(kind(spec), files, Known { folder, ..Known::default() });
+    let mut report = judge(kind(spec), files);
     if report.passed && status.state != BuildState::Succeeded {
         // Reports that look green beside a red build prove nothing.
         report.passed = false;
@@ -87,12 +83,11 @@ fn summary(report: &TestReport) -> String {
     if !report.passed {
         return report.reasons.first().cloned().unwrap_or_else(|| "the report was not accepted".to_owned());
     }
-    let Some(TestCounts { passed, flaky, .. }) = report.tests else {
-        return "no findings".to_owned();
-    };
-    let flaky = if flaky > 0 { format!(", {flaky} flaky") } else { String::new() };
-    let coverage = report.coverage.map(|coverage| format!(", coverage {} %", coverage.lines));
-    format!("{passed} tests passed{flaky}{}", coverage.unwrap_or_default())
+    match (report.tests, report.coverage) {
+        (Some(tests), Some(coverage)) => format!("{} tests passed, coverage {coverage:.1} %", tests.passed),
+        (Some(tests), None) => format!("{} tests passed", tests.passed),
+        _ => "no findings".to_owned(),
+    }
 }
 
 fn machinery(status: &BuildStatus) -> Verdict {
@@ -109,14 +104,12 @@ fn machinery(status: &BuildStatus) -> Verdict {
 
 fn kind(spec: &TaskSpec) -> Kind {
     match spec {
-        TaskSpec::Service(service) => Kind::Service {
-            coverage: service.test.as_ref().and_then(|test| test.coverage),
-            not_below_base: false,
-        },
+        TaskSpec::Service(service) => {
+            Kind::Service { coverage: service.test.as_ref().and_then(|test| test.coverage) }
+        }
         TaskSpec::Integration(_) => Kind::Integration,
         TaskSpec::Checks(checks) => {
-            let security = (!checks.bandit.is_empty()).then_some(Severity::Medium);
-            Kind::Checks { lint: !checks.flake8.is_empty(), security }
+            Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() }
         }
     }
 }
