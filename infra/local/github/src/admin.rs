@@ -26,6 +26,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/_local/secondary-limit", put(limit_writes))
         .route("/_local/outage", put(break_down))
         .route("/_local/deliveries/{id}/attempts", post(redeliver))
+        .route("/_local/repos/{owner}/{repo}/pulls/{number}/draft", put(set_draft))
+        .route("/_local/repos/{owner}/{repo}/merge-queue/{number}", put(enqueue).delete(leave_queue))
         .route("/_local/repos/{owner}/{repo}/check-runs/{id}/buttons/{identifier}", post(press))
 }
 
@@ -93,6 +95,39 @@ async fn redeliver(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u
     Ok((StatusCode::ACCEPTED, axum::Json(json!({}))).into_response())
 }
 
+#[derive(Deserialize)]
+struct Draft {
+    draft: bool,
+}
+
+async fn set_draft(
+    place: Place,
+    Path((_, _, number)): Path<(String, String, u64)>,
+    Body(sent): Body<Draft>,
+) -> Answer {
+    only_people(&place.caller)?;
+    crate::pull_actions::set_draft(&place, number, sent.draft).await
+}
+
+async fn enqueue(place: Place, Path((_, _, number)): Path<(String, String, u64)>) -> Answer {
+    only_people(&place.caller)?;
+    crate::merges::enqueue(&place, number).await
+}
+
+#[derive(Deserialize)]
+struct Leaving {
+    reason: crate::merges::Reason,
+}
+
+async fn leave_queue(
+    place: Place,
+    Path((_, _, number)): Path<(String, String, u64)>,
+    Body(sent): Body<Leaving>,
+) -> Answer {
+    only_people(&place.caller)?;
+    crate::merges::leave_queue(&place, number, sent.reason).await
+}
+
 async fn press(place: Place, Path((_, _, id, identifier)): Path<(String, String, u64, String)>) -> Answer {
     only_people(&place.caller)?;
     crate::checks::press(&place, id, &identifier)?;
@@ -136,6 +171,8 @@ pub(crate) fn snapshot(app: &App) -> Value {
                     "title": pull.title,
                     "open": pull.open,
                     "merged": pull.merged,
+                    "draft": pull.draft,
+                    "labels": pull.labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(),
                     "head": { "repository": pull.head_repository, "branch": pull.head_branch, "sha": pull.head_sha },
                     "base": { "branch": pull.base_branch, "sha": pull.base_sha },
                 })

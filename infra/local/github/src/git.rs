@@ -42,6 +42,7 @@ impl Git {
         let settings = [
             ("http.receivepack", "true"),
             ("receive.hideRefs", "refs/pull"),
+            ("receive.hideRefs", "refs/heads/gh-readonly-queue"),
             ("transfer.hideRefs", "refs/network"),
             ("uploadpack.allowAnySHA1InWant", "true"),
             ("uploadpack.allowFilter", "true"),
@@ -108,6 +109,17 @@ impl Git {
             Some(0) => Ok(Some(lossy(&output.stdout).trim().to_owned())),
             Some(1) => Ok(None),
             _ => bail!("git merge-base failed: {}", lossy(&output.stderr)),
+        }
+    }
+
+    /// The tree of both commits merged, or none when they conflict.
+    pub(crate) async fn merged_tree(&self, one: &str, other: &str) -> Result<Option<String>> {
+        let output = self.run(&["merge-tree", "--write-tree", "--no-messages", one, other]).await?;
+        let tree = || lossy(&output.stdout).lines().next().map(str::to_owned);
+        match output.status.code() {
+            Some(0) => Ok(tree()),
+            Some(1) => Ok(None),
+            _ => bail!("git merge-tree failed: {}", lossy(&output.stderr)),
         }
     }
 

@@ -98,6 +98,19 @@ impl Commit {
         })
     }
 
+    /// The short form of a check suite's and a merge group's `head_commit`.
+    pub(crate) fn in_suite(&self) -> Value {
+        let person = |person: &Person| json!({ "name": person.name, "email": person.email });
+        json!({
+            "id": self.sha,
+            "tree_id": self.tree,
+            "message": self.message,
+            "timestamp": self.committer.date,
+            "author": person(&self.author),
+            "committer": person(&self.committer),
+        })
+    }
+
     /// The form of the REST API, without files.
     pub(crate) fn in_rest(&self, api_url: &str, html_url: &str) -> Value {
         let parents = self.parents.iter().map(|sha| {

@@ -19,8 +19,10 @@ mod git;
 mod history;
 mod installation_tokens;
 mod jwt;
+mod merges;
 mod options;
 mod page;
+mod pull_actions;
 mod pull_updates;
 mod pulls;
 mod push;
@@ -134,6 +136,8 @@ fn router(app: Arc<state::App>) -> Router {
         .merge(contents::routes())
         .merge(commits::routes())
         .merge(pulls::routes())
+        .merge(pull_actions::routes())
+        .merge(merges::routes())
         .merge(checks::routes())
         .merge(comments::routes())
         .merge(statuses::routes())

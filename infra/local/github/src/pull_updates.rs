@@ -1,14 +1,15 @@
-//! What a push means for the open pull requests.
+//! What moves a pull request, and the `pull_request` events that tell of it.
+//!
+//! <https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request>
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::access::app_account;
 use crate::pulls::{Pull, in_payload};
 use crate::push::Change;
-use crate::state::{App, Repository, account, now};
+use crate::state::{App, Repository, now};
 use crate::webhook;
 
 /// Moves the heads of pull requests whose branch was pushed, and closes those whose branch went or was merged.
@@ -16,7 +17,7 @@ pub(crate) async fn after_push(
     app: &Arc<App>,
     repository: &Repository,
     changes: &[Change],
-    login: &str,
+    sender: &Value,
 ) -> Result<()> {
     let open: Vec<Pull> = app.data().pulls.iter().filter(|pull| pull.open).cloned().collect();
     for pull in open {
@@ -25,19 +26,23 @@ pub(crate) async fn after_push(
         };
         if let Some(change) = touches(pull.head_repository, &pull.head_branch) {
             match &change.after {
-                Some(head) => synchronize(app, &pull, head, login).await?,
-                None => close(app, pull.id, false, login).await?,
+                Some(head) => synchronize(app, &pull, head, sender).await?,
+                None => close(app, pull.id, None, sender).await?,
             }
-        } else if let Some(Change { after: Some(tip), .. }) = touches(pull.base_repository, &pull.base_branch)
-            && repository.git.is_ancestor(&pull.head_sha, tip).await?
-        {
-            close(app, pull.id, true, login).await?;
+        } else if let Some(change) = touches(pull.base_repository, &pull.base_branch) {
+            match &change.after {
+                Some(tip) if repository.git.is_ancestor(&pull.head_sha, tip).await? => {
+                    close(app, pull.id, Some(tip), sender).await?;
+                }
+                Some(_) => {}
+                None => close(app, pull.id, None, sender).await?,
+            }
         }
     }
     Ok(())
 }
 
-async fn synchronize(app: &Arc<App>, pull: &Pull, head: &str, login: &str) -> Result<()> {
+async fn synchronize(app: &Arc<App>, pull: &Pull, head: &str, sender: &Value) -> Result<()> {
     let base = bring_head(app, pull, head).await?;
     let base_sha = base.git.commit(&format!("refs/heads/{}", pull.base_branch)).await?;
     let moved = change(app, pull.id, |pull| {
@@ -47,39 +52,41 @@ async fn synchronize(app: &Arc<App>, pull: &Pull, head: &str, login: &str) -> Re
         }
     });
     let moved = moved.context("the pull request is known")?;
-    let payload = json!({
-        "action": "synchronize",
-        "number": pull.number,
-        "before": pull.head_sha,
-        "after": head,
-        "pull_request": in_payload(app, &moved).await?,
-        "sender": account(app.base_url(), login, "User"),
-    });
-    webhook::send(app, &base, "pull_request", payload);
-    Ok(())
+    tell_more(app, &moved, "synchronize", sender, json!({ "before": pull.head_sha, "after": head })).await
 }
 
-/// Closes a pull request and tells so; `login` is empty when the App did it.
-pub(crate) async fn close(app: &Arc<App>, id: u64, merged: bool, login: &str) -> Result<()> {
+/// Closes a pull request and tells so; `merged` is the commit that brought it into its base.
+pub(crate) async fn close(app: &Arc<App>, id: u64, merged: Option<&str>, sender: &Value) -> Result<()> {
     let closed = change(app, id, |pull| {
         pull.open = false;
-        pull.merged = merged;
         pull.closed_at = Some(now());
+        pull.merged = merged.is_some();
+        pull.merge_commit_sha = merged.map(str::to_owned);
+        pull.merged_by = merged.map(|_| sender.clone());
     });
     let closed = closed.context("the pull request is known")?;
-    tell(app, &closed, "closed", login).await
+    tell(app, &closed, "closed", sender).await
 }
 
 /// Sends a `pull_request` event of one pull request.
-pub(crate) async fn tell(app: &Arc<App>, pull: &Pull, action: &str, login: &str) -> Result<()> {
-    let sender = if login.is_empty() { app_account(app) } else { account(app.base_url(), login, "User") };
+pub(crate) async fn tell(app: &Arc<App>, pull: &Pull, action: &str, sender: &Value) -> Result<()> {
+    tell_more(app, pull, action, sender, json!({})).await
+}
+
+/// As [`tell`], with the fields that only this action has.
+pub(crate) async fn tell_more(
+    app: &Arc<App>,
+    pull: &Pull,
+    action: &str,
+    sender: &Value,
+    more: Value,
+) -> Result<()> {
     let base = app.data().repository_by_id(pull.base_repository).cloned().context("the base is known")?;
-    let payload = json!({
-        "action": action,
-        "number": pull.number,
-        "pull_request": in_payload(app, pull).await?,
-        "sender": sender,
-    });
+    let mut payload = more;
+    payload["action"] = json!(action);
+    payload["number"] = json!(pull.number);
+    payload["pull_request"] = in_payload(app, pull).await?;
+    payload["sender"] = sender.clone();
     webhook::send(app, &base, "pull_request", payload);
     Ok(())
 }

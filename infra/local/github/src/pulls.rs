@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::access::Place;
 use crate::answer::{Answer, Body, Listing, Problem, created, ok};
 use crate::history;
-use crate::pull_updates::{bring_head, change, close, tell};
+use crate::pull_actions::{Label, edit};
+use crate::pull_updates::{bring_head, tell};
 use crate::state::{App, Repository, account, node_id, now};
 
 /// GitHub lists at most this many files of one pull request.
@@ -35,6 +36,10 @@ pub(crate) struct Pull {
     pub(crate) open: bool,
     pub(crate) merged: bool,
     pub(crate) draft: bool,
+    pub(crate) labels: Vec<Label>,
+    /// The commit by which it came into its base.
+    pub(crate) merge_commit_sha: Option<String>,
+    pub(crate) merged_by: Option<Value>,
     pub(crate) author: Value,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -116,6 +121,9 @@ async fn open(place: Place, Body(wanted): Body<Wanted>) -> Answer {
             open: true,
             merged: false,
             draft: wanted.draft,
+            labels: Vec::new(),
+            merge_commit_sha: None,
+            merged_by: None,
             author: place.caller.account(&place.app),
             created_at: now(),
             updated_at: now(),
@@ -125,7 +133,7 @@ async fn open(place: Place, Body(wanted): Body<Wanted>) -> Answer {
         pull
     };
     bring_head(&place.app, &pull, &head_sha).await?;
-    tell(&place.app, &pull, "opened", pull.author["login"].as_str().unwrap_or_default()).await?;
+    tell(&place.app, &pull, "opened", &pull.author).await?;
     Ok(created(in_payload(&place.app, &pull).await?))
 }
 
@@ -147,6 +155,9 @@ struct Filter {
 async fn list(place: Place, Query(filter): Query<Filter>, listing: Listing) -> Answer {
     place.reads("pull_requests")?;
     let state = filter.state.as_deref().unwrap_or("open");
+    if !["open", "closed", "all"].contains(&state) {
+        return Err(Problem::field("PullRequest", "state", "invalid"));
+    }
     let found: Vec<Pull> = {
         let data = place.app.data();
         let all = data.pulls.iter().rev().filter(|pull| pull.base_repository == place.repository.id);
@@ -162,50 +173,38 @@ async fn list(place: Place, Query(filter): Query<Filter>, listing: Listing) -> A
     Ok(listing.array(found.iter().map(|pull| json(&place.app, pull)).collect()))
 }
 
+/// `GET commits/{ref}/pulls`: those that brought a commit, and those that would bring it, newest first.
+///
+/// <https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit>
+pub(crate) async fn of_commit(place: &Place, reference: &str, listing: &Listing) -> Answer {
+    place.reads("pull_requests")?;
+    let sha = place.commit(reference).await?;
+    let git = &place.repository.git;
+    let default_branch = git.commit(&format!("refs/heads/{}", place.repository.default_branch)).await?;
+    let is_delivered = match default_branch {
+        Some(tip) => git.is_ancestor(&sha, &tip).await?,
+        None => false,
+    };
+    let candidates: Vec<Pull> = {
+        let data = place.app.data();
+        let here = data.pulls.iter().rev().filter(|pull| pull.base_repository == place.repository.id);
+        here.filter(|pull| pull.merged || (pull.open && !is_delivered)).cloned().collect()
+    };
+    let mut kept = Vec::new();
+    for pull in candidates {
+        let brings =
+            git.is_ancestor(&sha, &pull.head_sha).await? && !git.is_ancestor(&sha, &pull.base_sha).await?;
+        if brings || pull.merge_commit_sha.as_ref() == Some(&sha) {
+            kept.push(json(&place.app, &pull));
+        }
+    }
+    Ok(listing.array(kept))
+}
+
 async fn show(place: Place, Path((_, _, number)): Path<(String, String, u64)>) -> Answer {
     place.reads("pull_requests")?;
     let pull = find(&place.app, &place.repository, number).ok_or_else(Problem::not_found)?;
     Ok(ok(in_payload(&place.app, &pull).await?))
-}
-
-#[derive(Deserialize)]
-struct Edit {
-    title: Option<String>,
-    body: Option<String>,
-    state: Option<String>,
-}
-
-async fn edit(
-    place: Place,
-    Path((_, _, number)): Path<(String, String, u64)>,
-    Body(wanted): Body<Edit>,
-) -> Answer {
-    place.writes("pull_requests")?;
-    let pull = find(&place.app, &place.repository, number).ok_or_else(Problem::not_found)?;
-    let app = &place.app;
-    let account = place.caller.account(app);
-    let login = account["login"].as_str().unwrap_or_default();
-    let texts = change(app, pull.id, |pull| {
-        pull.title = wanted.title.unwrap_or(std::mem::take(&mut pull.title));
-        pull.body = wanted.body.or(pull.body.take());
-    });
-    let mut current = texts.ok_or_else(Problem::not_found)?;
-    match wanted.state.as_deref() {
-        Some("closed") if pull.open => close(app, pull.id, false, login).await?,
-        Some("open") if pull.merged => {
-            return Err(Problem::custom("PullRequest", "A merged pull request cannot be reopened."));
-        }
-        Some("open") if !pull.open => {
-            let reopened = change(app, pull.id, |pull| (pull.open, pull.closed_at) = (true, None));
-            tell(app, &reopened.ok_or_else(Problem::not_found)?, "reopened", login).await?;
-        }
-        None | Some("open" | "closed") => {}
-        Some(_) => return Err(Problem::field("PullRequest", "state", "invalid")),
-    }
-    if let Some(now) = find(app, &place.repository, number) {
-        current = now;
-    }
-    Ok(ok(in_payload(app, &current).await?))
 }
 
 async fn files(place: Place, Path((_, _, number)): Path<(String, String, u64)>, listing: Listing) -> Answer {
@@ -234,6 +233,8 @@ pub(crate) async fn in_payload(app: &App, pull: &Pull) -> anyhow::Result<Value> 
     full["additions"] = json!(sum("additions"));
     full["deletions"] = json!(sum("deletions"));
     full["merged"] = json!(pull.merged);
+    full["merged_by"] = json!(pull.merged_by);
+    // GitHub computes it later; a handler must not count on it.
     full["mergeable"] = Value::Null;
     Ok(full)
 }
@@ -275,7 +276,8 @@ fn json(app: &App, pull: &Pull) -> Value {
         "updated_at": pull.updated_at,
         "closed_at": pull.closed_at,
         "merged_at": pull.closed_at.filter(|_| pull.merged),
-        "merge_commit_sha": null,
+        "merge_commit_sha": pull.merge_commit_sha,
+        "labels": pull.labels.iter().map(|label| label.json(&api_url)).collect::<Vec<_>>(),
         "head": end(head.as_ref(), &pull.head_branch, &pull.head_sha),
         "base": end(base.as_ref(), &pull.base_branch, &pull.base_sha),
         "url": format!("{api_url}/pulls/{number}"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::git::{NO_OBJECT, Refs};
 use crate::history;
-use crate::state::{App, Repository, account};
+use crate::state::{App, Repository};
 use crate::webhook;
 
 /// GitHub tells of no tag when one push brings more than this.
@@ -37,18 +37,18 @@ pub(crate) async fn announce(
     repository: &Repository,
     before: &Refs,
     after: &Refs,
-    login: &str,
+    sender: &Value,
 ) -> Result<()> {
     let changes = changes(before, after);
     let repository = &choose_default_branch(app, repository, after, &changes).await?;
     let tags = changes.iter().filter(|change| change.branch().is_none()).count();
     for change in &changes {
         if change.branch().is_some() || tags <= MOST_TAGS {
-            let payload = payload(app, repository, change, before, login).await?;
+            let payload = payload(app, repository, change, before, sender).await?;
             webhook::send(app, repository, "push", payload);
         }
     }
-    crate::pull_updates::after_push(app, repository, &changes, login).await
+    crate::pull_updates::after_push(app, repository, &changes, sender).await
 }
 
 /// As on GitHub, the first branch of an empty repository becomes its default branch.
@@ -88,7 +88,7 @@ async fn payload(
     repository: &Repository,
     change: &Change,
     refs_before: &Refs,
-    login: &str,
+    sender: &Value,
 ) -> Result<Value> {
     let git = &repository.git;
     let html_url = app.html_url(repository);
@@ -129,6 +129,7 @@ async fn payload(
         (None, Some(_)) => format!("{html_url}/compare/{}", change.branch().unwrap_or(&change.reference)),
         _ => format!("{html_url}/compare/{}...{}", short(old), short(new)),
     };
+    let login = sender["login"].as_str().unwrap_or_default();
     Ok(json!({
         "ref": change.reference,
         "before": old.unwrap_or(NO_OBJECT),
@@ -141,6 +142,6 @@ async fn payload(
         "commits": commits.iter().map(|commit| commit.in_push(&html_url)).collect::<Vec<_>>(),
         "head_commit": head_commit,
         "pusher": { "name": login, "email": format!("{login}@users.noreply.github.com") },
-        "sender": account(app.base_url(), login, "User"),
+        "sender": sender,
     }))
 }

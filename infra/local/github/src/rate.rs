@@ -71,13 +71,10 @@ fn actor(app: &App, headers: &HeaderMap, who: &str) -> String {
 
 /// Refusals that the router makes itself, before any handler of ours, told as GitHub tells them.
 async fn in_github_words(response: Response) -> Response {
-    let is_text = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("text/plain"));
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_text = kind.is_some_and(|kind| kind.starts_with("text/plain"));
     match response.status() {
-        StatusCode::METHOD_NOT_ALLOWED => Problem::not_found().into_response(),
+        StatusCode::METHOD_NOT_ALLOWED if kind.is_none() => Problem::not_found().into_response(),
         StatusCode::BAD_REQUEST if is_text => {
             let text = to_bytes(response.into_body(), LARGEST_TAGGED_BODY).await.unwrap_or_default();
             let text = crate::git::lossy(&text);

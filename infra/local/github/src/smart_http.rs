@@ -16,7 +16,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::access::Caller;
 use crate::answer::Problem;
-use crate::state::{App, Repository};
+use crate::state::{App, Repository, account};
 
 /// Answers everything that is no route of the API: git's three addresses, else 404.
 pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -86,7 +86,8 @@ async fn receive(
     output.read_to_end(&mut report).await.context("read git's report")?;
     child.wait().await.context("wait for git")?;
     let after = repository.git.refs().await?;
-    crate::push::announce(&app, &repository, &before, &after, &login).await?;
+    let sender = account(app.base_url(), &login, "User");
+    crate::push::announce(&app, &repository, &before, &after, &sender).await?;
     Ok(response.map(|()| Body::from(report)))
 }
 

@@ -16,6 +16,7 @@ use crate::deployments::Deployment;
 use crate::git::Git;
 use crate::installation_tokens::InstallationToken;
 use crate::jwt::PublicKey;
+use crate::merges::Group;
 use crate::options::{Installation, NewRepository, Options};
 use crate::pulls::Pull;
 use crate::statuses::CommitStatus;
@@ -36,6 +37,8 @@ pub(crate) struct Data {
     last_id: u64,
     pub(crate) repositories: Vec<Repository>,
     pub(crate) pulls: Vec<Pull>,
+    /// The merge queues of all branches, each in its own order.
+    pub(crate) queue: Vec<Group>,
     pub(crate) checks: Vec<CheckRun>,
     pub(crate) comments: Vec<Comment>,
     pub(crate) deployments: Vec<Deployment>,

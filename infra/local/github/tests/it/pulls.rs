@@ -168,10 +168,10 @@ async fn what_github_refuses_is_refused_and_files_come_in_pages() {
         )
         .await;
     let mut actions = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         actions.push(world.hook_of("pull_request").await.payload["action"].clone());
     }
     // Deliveries are independent of each other: their order is not promised.
     actions.sort_by_key(Value::to_string);
-    assert_eq!(actions, ["closed", "opened", "reopened"]);
+    assert_eq!(actions, ["closed", "edited", "opened", "reopened"]);
 }

@@ -118,6 +118,16 @@ impl Drop for World {
 
 impl World {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// A world whose App is subscribed to these events besides the usual ones.
+    pub async fn subscribed_to(events: &[&str]) -> Self {
+        Self::start_with(|options| options.events.extend(events.iter().map(|event| (*event).to_owned())))
+            .await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let folder = fresh_folder();
         let (shutdown, stopped) = watch::channel(());
         let (sender, hooks) = mpsc::unbounded_channel();
@@ -141,6 +151,7 @@ impl World {
             NewRepository::public("acme", "open"),
             NewRepository::public("other", "thing"),
         ];
+        change(&mut options);
         let github = GitHub::open(options).await.expect("the stand-in opens");
         github.set_webhook(&hook_url, SECRET);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -170,6 +181,29 @@ impl World {
             let hook = self.hook().await;
             if hook.header("x-github-event") == event {
                 return hook;
+            }
+        }
+    }
+
+    /// The next webhooks, which come in any order, by `event.action` or `event` and what they say.
+    pub async fn hooks(&self, count: usize) -> Vec<(String, Value)> {
+        let mut told = Vec::new();
+        for _ in 0..count {
+            let hook = self.hook().await;
+            let event = hook.header("x-github-event").to_owned();
+            let action = hook.payload["action"].as_str().map(|action| format!(".{action}"));
+            told.push((event + &action.unwrap_or_default(), hook.payload));
+        }
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    }
+
+    /// The next webhook of this event and action, whatever came before it.
+    pub async fn hook_of_action(&self, event: &str, action: &str) -> Value {
+        loop {
+            let hook = self.hook_of(event).await;
+            if hook.payload["action"] == action {
+                return hook.payload;
             }
         }
     }
@@ -323,8 +357,13 @@ fn fresh_folder() -> PathBuf {
     folder
 }
 
+/// The names of webhooks.
+pub fn names(told: &[(String, Value)]) -> Vec<&str> {
+    told.iter().map(|(name, _)| name.as_str()).collect()
+}
+
 /// Whether every field of `expected` stands in `found` with the same value.
-fn holds(found: &Value, expected: &Value) -> bool {
+pub fn holds(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::Object(found), Value::Object(expected)) => {
             expected.iter().all(|(name, value)| found.get(name).is_some_and(|known| holds(known, value)))
