@@ -16,6 +16,9 @@ use crate::sam::{self, Loopback, Sam};
 /// The exit code of `status` where no cloud is up.
 const NOT_RUNNING: u8 = 3;
 
+/// Folders in `.slipway` that belong to no cloud.
+const TAKEN: [&str; 4] = ["engine", "images", "sam", "venv"];
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Start a cloud and hold it until Ctrl-C.
@@ -181,5 +184,11 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     let fits = text.len() <= 20
         && text.starts_with(|letter: char| letter.is_ascii_lowercase())
         && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
-    if fits { Ok(text.to_owned()) } else { Err("up to 20 lower-case letters, digits and hyphens".to_owned()) }
+    if !fits {
+        return Err("up to 20 lower-case letters, digits and hyphens".to_owned());
+    }
+    if TAKEN.contains(&text) {
+        return Err(format!("`.slipway/{text}` is where the tools of all clouds lie; take another name"));
+    }
+    Ok(text.to_owned())
 }

@@ -68,3 +68,14 @@ async fn what_cannot_start_says_why_and_leaves_nothing() -> anyhow::Result<()> {
     assert!(local::Record::read(&support::state_dir(&name))?.is_none());
     support::forget(&name)
 }
+
+#[tokio::test]
+async fn a_cloud_cannot_be_called_like_a_folder_of_tools() -> anyhow::Result<()> {
+    for name in ["engine", "images", "sam", "venv"] {
+        let refused = support::slipway(&["local", "up", "--name", name]).await?;
+        assert_eq!(refused.status.code(), Some(2));
+        let complaint = String::from_utf8_lossy(&refused.stderr);
+        assert!(complaint.contains("take another name"), "{complaint}");
+    }
+    Ok(())
+}

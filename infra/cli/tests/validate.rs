@@ -233,3 +233,17 @@ fn hostile_files_are_refused() {
         assert!(text.len() < 1000 && !text.contains('\u{1b}'), "{text:?}");
     }
 }
+
+#[test]
+fn whoever_stops_reading_causes_no_panic() {
+    let folder = Folder::new(&[("backend/bots/Dockerfile", "FROM scratch\n")]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_slipway"))
+        .args(["validate", folder.0.to_str().expect("a path")])
+        .stdout(writer)
+        .output()
+        .expect("the command runs");
+    assert!(output.status.code().is_some_and(|code| code < 2), "{:?}", output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
