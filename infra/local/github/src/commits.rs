@@ -133,11 +133,17 @@ async fn compare(
     commits.reverse();
     let (page, link) = listing.cut(commits);
     let rest = |commit: &history::Commit| commit.in_rest(&api_url, &html_url);
+    let base_commit = rest(&history::one(git, &base_sha).await?);
+    let merge_base_commit = if merge_base == base_sha {
+        base_commit.clone()
+    } else {
+        rest(&history::one(git, &merge_base).await?)
+    };
     let body = json!({
         "url": format!("{api_url}/compare/{range}"),
         "html_url": format!("{html_url}/compare/{range}"),
-        "base_commit": rest(&history::one(git, &base_sha).await?),
-        "merge_base_commit": rest(&history::one(git, &merge_base).await?),
+        "base_commit": base_commit,
+        "merge_base_commit": merge_base_commit,
         "status": status,
         "ahead_by": ahead,
         "behind_by": behind,

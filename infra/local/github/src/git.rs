@@ -1,10 +1,12 @@
 //! The git command, run in one bare repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// What git and GitHub write where a ref does not exist.
@@ -17,11 +19,21 @@ pub(crate) type Refs = BTreeMap<String, String>;
 #[derive(Clone, Debug)]
 pub(crate) struct Git {
     directory: PathBuf,
+    /// Full SHAs of commits that were found here: nothing ever removes one.
+    known: Arc<Mutex<HashSet<String>>>,
+}
+
+/// An object that a name leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) sha: String,
+    /// `commit`, `tag`, `tree` or `blob`.
+    pub(crate) kind: String,
 }
 
 impl Git {
     pub(crate) fn at(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), known: Arc::default() }
     }
 
     /// Creates the repository, or leaves an existing one as it is and says so by `false`.
@@ -66,32 +78,44 @@ impl Git {
     /// The commit that a branch, tag, full ref or (abbreviated) SHA names, in GitHub's order.
     pub(crate) async fn commit(&self, name: &str) -> Result<Option<String>> {
         let forbidden = ["..", "@{", ":", "^", "~", "\\", " ", "?", "*", "["];
-        if name.is_empty() || name.starts_with('-') || forbidden.iter().any(|part| name.contains(part)) {
-            return Ok(None);
-        }
-        let mut candidates =
-            vec![format!("refs/heads/{name}"), format!("refs/tags/{name}"), format!("refs/{name}")];
-        if name == "HEAD" || name.starts_with("refs/") || is_sha(name) {
-            candidates.push(name.to_owned());
-        }
-        for candidate in candidates {
-            let peeled = format!("{candidate}^{{commit}}");
-            if let Some(sha) = self.verify(&peeled).await? {
-                return Ok(Some(sha));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The object a full ref names, not peeled.
-    pub(crate) async fn object(&self, reference: &str) -> Result<Option<String>> {
-        if !reference.starts_with("refs/")
-            || reference.contains("..")
-            || reference.contains(['^', '~', ':', '@'])
+        if name.is_empty()
+            || name.starts_with('-')
+            || name.contains(char::is_control)
+            || forbidden.iter().any(|part| name.contains(part))
         {
             return Ok(None);
         }
-        self.verify(reference).await
+        // GitHub takes no branch or tag that looks like a full SHA.
+        let is_full = name.len() == 40 && is_sha(name);
+        if is_full && self.known().contains(name) {
+            return Ok(Some(name.to_owned()));
+        }
+        let mut candidates = Vec::new();
+        if !is_full {
+            candidates =
+                vec![format!("refs/heads/{name}"), format!("refs/tags/{name}"), format!("refs/{name}")];
+        }
+        if name == "HEAD" || name.starts_with("refs/") || is_sha(name) {
+            candidates.push(name.to_owned());
+        }
+        let peeled: Vec<String> = candidates.iter().map(|name| format!("{name}^{{commit}}")).collect();
+        let found = self.objects(&peeled).await?.into_iter().flatten().next();
+        if let Some(commit) = &found {
+            self.known().insert(commit.sha.clone());
+        }
+        Ok(found.map(|commit| commit.sha))
+    }
+
+    /// The object a full ref names, not peeled.
+    pub(crate) async fn object(&self, reference: &str) -> Result<Option<Object>> {
+        if !reference.starts_with("refs/")
+            || reference.contains("..")
+            || reference.contains(['^', '~', ':', '@'])
+            || reference.contains(char::is_control)
+        {
+            return Ok(None);
+        }
+        Ok(self.objects(&[reference.to_owned()]).await?.pop().flatten())
     }
 
     pub(crate) async fn is_ancestor(&self, older: &str, newer: &str) -> Result<bool> {
@@ -161,7 +185,9 @@ impl Git {
 
     /// A git command on this repository, free of the caller's own git environment.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new("git");
+        // Named by its path, it is spawned without a copy of this process's memory map: a program that has to be
+        // looked up in a PATH of its own is forked.
+        let mut command = Command::new(program());
         command.env_clear();
         command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"));
         command.env("HOME", &self.directory).env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C.UTF-8");
@@ -175,10 +201,24 @@ impl Git {
         &self.directory
     }
 
-    async fn verify(&self, name: &str) -> Result<Option<String>> {
-        let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]).await?;
-        let sha = lossy(&output.stdout).trim().to_owned();
-        Ok((output.status.success() && !sha.is_empty()).then_some(sha))
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The objects of so many names, each free of line breaks, by one git.
+    async fn objects(&self, names: &[String]) -> Result<Vec<Option<Object>>> {
+        let mut command = self.command();
+        command.args(["cat-file", "--batch-check=%(objectname) %(objecttype)"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().context("run git")?;
+        let mut input = child.stdin.take().context("git has an input")?;
+        input.write_all((names.join("\n") + "\n").as_bytes()).await.context("ask git for objects")?;
+        drop(input);
+        let output = child.wait_with_output().await.context("run git")?;
+        let text = lossy(&output.stdout);
+        let objects: Vec<Option<Object>> = text.lines().map(object_of).collect();
+        ensure!(objects.len() == names.len(), "git cat-file --batch-check said {text:?}");
+        Ok(objects)
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Output> {
@@ -186,6 +226,23 @@ impl Git {
         command.args(["-c", "core.quotePath=false"]).args(arguments).stdin(Stdio::null());
         command.output().await.context("run git")
     }
+}
+
+/// `<sha> <kind>`; where there is none git repeats the name and says `missing` or `ambiguous`.
+fn object_of(line: &str) -> Option<Object> {
+    let (sha, kind) = line.split_once(' ')?;
+    let kinds = ["commit", "tag", "tree", "blob"];
+    (is_sha(sha) && kinds.contains(&kind)).then(|| Object { sha: sha.to_owned(), kind: kind.to_owned() })
+}
+
+/// Where git is, or its bare name, which then fails with a message of its own.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places = std::env::split_paths(&path).map(|folder| folder.join("git"));
+        places.find(|place| place.is_absolute() && place.is_file()).unwrap_or_else(|| PathBuf::from("git"))
+    })
 }
 
 /// Whether a text can be a commit's name: seven to forty hexadecimal digits.

@@ -116,9 +116,10 @@ async fn payload(
         _ => Vec::new(),
     };
     commits.reverse();
-    let head_commit = match &head {
-        Some(head) => history::one(git, head).await?.in_push(&html_url),
-        None => Value::Null,
+    let head_commit = match (&head, commits.last()) {
+        (Some(head), Some(last)) if last.sha == *head => last.in_push(&html_url),
+        (Some(head), _) => history::one(git, head).await?.in_push(&html_url),
+        (None, _) => Value::Null,
     };
     let same_tip = |(name, object): &(&String, &String)| {
         Some(object.as_str()) == head.as_deref() && name.starts_with("refs/heads/")

@@ -15,6 +15,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::access::Place;
 use crate::answer::{Answer, Listing, Problem, ok};
+use crate::git::Object;
 use crate::history;
 use crate::state::{App, Repository, account, node_id};
 
@@ -101,17 +102,15 @@ async fn show_branch(place: Place, Path((_, _, branch)): Path<(String, String, S
 
 async fn show_ref(place: Place, Path((_, _, name)): Path<(String, String, String)>) -> Answer {
     place.reads("contents")?;
-    let git = &place.repository.git;
     let reference = format!("refs/{name}");
-    let object = git.object(&reference).await?.ok_or_else(Problem::not_found)?;
-    let kind = git.text(&["cat-file", "-t", &object]).await?;
-    let kind = kind.trim();
+    let Object { sha, kind } =
+        place.repository.git.object(&reference).await?.ok_or_else(Problem::not_found)?;
     let api_url = place.api_url();
     Ok(ok(json!({
         "ref": reference,
         "node_id": node_id("Ref", format!("{}:{reference}", place.repository.id)),
         "url": format!("{api_url}/git/{reference}"),
-        "object": { "type": kind, "sha": object, "url": format!("{api_url}/git/{kind}s/{object}") },
+        "object": { "type": kind, "sha": sha, "url": format!("{api_url}/git/{kind}s/{sha}") },
     })))
 }
 
