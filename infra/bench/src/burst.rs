@@ -4,7 +4,7 @@
 //! and all of them pass through all six stages. More webhooks than that are several pushes to each repository; an
 //! older commit may then end as superseded by a newer one, as it should.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +32,8 @@ const PROMISED: (usize, f64) = (100, 20.0);
 /// When a run that has not ended counts as lost.
 const PATIENCE: Duration = Duration::from_mins(20);
 const POLL: Duration = Duration::from_millis(250);
+/// How often is asked while more runs than this are open: the local AWS has better things to do.
+const SLOW_POLL: (usize, Duration) = (20, Duration::from_secs(1));
 /// When a run of the burst must have been seen at the latest.
 const NEVER_OPEN: Duration = Duration::from_secs(30);
 
@@ -60,8 +62,9 @@ async fn burst(bench: &Bench, cloud: &Cloud, size: usize, report: &mut Report) -
     let scene = Scene { cloud, watch: Watch::of(cloud.record()).await?, size };
     output::progress(&format!("burst of {size}: sending webhooks"));
     let begun = Instant::now();
-    send_all(&sender, &runs).await?;
+    let redelivered = send_all(&sender, &runs).await?;
     let taken = begun.elapsed();
+    output::progress(&format!("burst of {size}: all taken after {taken:.0?}, {redelivered} redeliveries"));
     let (ended, took) = scene.until_told(&runs, begun).await?;
 
     let name = |what: &str| format!("burst {size} {what}");
@@ -71,6 +74,7 @@ async fn burst(bench: &Bench, cloud: &Cloud, size: usize, report: &mut Report) -
         report.add(name("seconds"), took.as_secs_f64(), "s");
     }
     report.add(name("webhooks taken"), taken.as_secs_f64(), "s");
+    report.add(name("redelivered"), count(redelivered), "");
     report.promise(name("lost"), count(runs.len() - ended.len()), "runs", 0.0);
     for (outcome, number) in outcomes(&ended) {
         report.add(name(&outcome), count(number), "runs");
@@ -101,19 +105,21 @@ async fn push_all(bench: &Bench, cloud: &Cloud, size: usize) -> anyhow::Result<V
     Ok(runs)
 }
 
-async fn send_all(sender: &Sender, runs: &[RunId]) -> anyhow::Result<()> {
+/// Sends a webhook for each run and tells how many redeliveries it took until all were taken.
+async fn send_all(sender: &Sender, runs: &[RunId]) -> anyhow::Result<usize> {
     let mut sending = JoinSet::new();
+    let mut redelivered = 0;
     for run in runs {
         if sending.len() >= PARALLEL {
-            sending.join_next().await.context("a webhook")???;
+            redelivered += sending.join_next().await.context("a webhook")???;
         }
         let (sender, run) = (sender.clone(), run.clone());
-        sending.spawn(async move { sender.send(&run).await });
+        sending.spawn(async move { sender.send_until_taken(&run).await });
     }
     while let Some(sent) = sending.join_next().await {
-        sent??;
+        redelivered += sent??;
     }
-    Ok(())
+    Ok(redelivered)
 }
 
 /// A cloud with a burst in it.
@@ -128,14 +134,14 @@ impl Scene<'_> {
     async fn until_told(&self, runs: &[RunId], begun: Instant) -> anyhow::Result<(Vec<Run>, Duration)> {
         let mut shown = Instant::now();
         let mut ended = BTreeMap::new();
-        let mut seen_open = false;
+        let mut seen_open = BTreeSet::new();
         loop {
             // Looking at each run asks much of the local AWS; the index lists those that wait for something.
             let open = self.open().await?;
             let seen = begun.elapsed();
-            seen_open |= open > 0;
-            ensure!(seen_open || seen < NEVER_OPEN, "the index `due` lists no run of the burst");
-            if open == 0 {
+            seen_open.extend(open.iter().cloned());
+            ensure!(!seen_open.is_empty() || seen < NEVER_OPEN, "the index `due` lists no run of the burst");
+            if open.is_empty() {
                 for run in runs {
                     if !ended.contains_key(run)
                         && let Some((head, _)) = self.watch.run(run).await?
@@ -151,22 +157,38 @@ impl Scene<'_> {
             }
             if shown.elapsed() > Duration::from_secs(5) {
                 shown = Instant::now();
-                output::progress(&format!("burst of {}: {open} runs open after {seen:.0?}", self.size));
+                // A run that is open no more has ended, or only a person can move it: the last look tells.
+                let told = if open.is_empty() { ended.len() } else { seen_open.len() - open.len() };
+                output::progress(&format!(
+                    "burst of {size}: {told} of {size} ended, {} at work, after {seen:.0?}",
+                    open.len(),
+                    size = self.size,
+                ));
             }
-            sleep(POLL).await;
+            sleep(if open.len() > SLOW_POLL.0 { SLOW_POLL.1 } else { POLL }).await;
         }
     }
 
-    /// How many runs wait for something.
-    async fn open(&self) -> anyhow::Result<u64> {
+    /// The runs that wait for something, by their keys in the table.
+    async fn open(&self) -> anyhow::Result<BTreeSet<String>> {
         let table = scene::output_of(self.cloud.record(), "TableName")?;
-        let query = json!({
-            "TableName": table, "IndexName": "due", "Select": "COUNT",
-            "KeyConditionExpression": "due_pk = :due", "FilterExpression": "begins_with(pk, :run)",
-            "ExpressionAttributeValues": { ":due": { "S": "due" }, ":run": { "S": "run#" } },
+        let mut query = json!({
+            "TableName": table, "IndexName": "due", "ProjectionExpression": "pk",
+            "KeyConditionExpression": "due_pk = :due",
+            "ExpressionAttributeValues": { ":due": { "S": "due" } },
         });
-        let answer = self.cloud.aws().json("dynamodb", "DynamoDB_20120810.Query", &query).await?;
-        answer["Count"].as_u64().context("a count")
+        let mut open = BTreeSet::new();
+        loop {
+            let answer = self.cloud.aws().json("dynamodb", "DynamoDB_20120810.Query", &query).await?;
+            let items = answer["Items"].as_array().context("the index's items")?;
+            let keys = items.iter().filter_map(|item| item["pk"]["S"].as_str());
+            // The index also holds repositories, whose branches are looked at from time to time.
+            open.extend(keys.filter(|key| key.starts_with("run#")).map(str::to_owned));
+            if answer["LastEvaluatedKey"].is_null() {
+                return Ok(open);
+            }
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"].clone();
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Commits that are at GitHub already, and webhooks about them that the bench sends itself: from then on time counts.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use domain::ids::RunId;
 use local::{Cloud, Record, Workbench};
+use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::webhooks::Template;
@@ -15,6 +17,11 @@ pub(crate) const REPOSITORY: &str = "vive-sphere/bot-manager";
 pub(crate) const INSTALLATION: u64 = 1;
 /// The branch that is delivered.
 pub(crate) const BRANCH: &str = "develop";
+
+/// After how long a person presses Redeliver; twice as long each time it fails again.
+const FIRST_REDELIVERY: Duration = Duration::from_secs(1);
+/// When he stops, longer than any overload of a burst lasts.
+const LAST_REDELIVERY: Duration = Duration::from_mins(10);
 
 /// The bench in GitHub's place.
 #[derive(Debug, Clone)]
@@ -53,6 +60,29 @@ impl Sender {
         let text = String::from_utf8_lossy(&answer.body);
         ensure!(answer.status == 202, "webhook answered {}: {text}", answer.status);
         Ok(())
+    }
+
+    /// As [`Sender::send`], by somebody who presses Redeliver while the answer says that webhook failed. Gives back how
+    /// often he did.
+    ///
+    /// # Errors
+    /// When webhook refuses the delivery, or still fails after minutes.
+    pub(crate) async fn send_until_taken(&self, run: &RunId) -> anyhow::Result<usize> {
+        // GitHub redelivers under the same id.
+        let delivery = self.template.push(run, BRANCH, INSTALLATION, &self.secret);
+        let (begun, mut wait, mut redelivered) = (Instant::now(), FIRST_REDELIVERY, 0);
+        loop {
+            let answer = self.client.send(delivery.request(&self.url)?).await?;
+            if answer.status == 202 {
+                return Ok(redelivered);
+            }
+            let text = String::from_utf8_lossy(&answer.body);
+            let may_recover = answer.status.is_server_error() && begun.elapsed() < LAST_REDELIVERY;
+            ensure!(may_recover, "webhook answered {}: {text}", answer.status);
+            sleep(wait).await;
+            wait *= 2;
+            redelivered += 1;
+        }
     }
 
     /// The push as API Gateway hands it to webhook.
