@@ -28,6 +28,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/_local/deliveries/{id}/attempts", post(redeliver))
         .route("/_local/repos/{owner}/{repo}/pulls/{number}/draft", put(set_draft))
         .route("/_local/repos/{owner}/{repo}/merge-queue/{number}", put(enqueue).delete(leave_queue))
+        .route("/_local/repos/{owner}/{repo}/check-runs/{id}/rerequest", post(run_again))
+        .route("/_local/repos/{owner}/{repo}/check-suites/{id}/rerequest", post(run_all_again))
         .route("/_local/repos/{owner}/{repo}/check-runs/{id}/buttons/{identifier}", post(press))
 }
 
@@ -126,6 +128,18 @@ async fn leave_queue(
 ) -> Answer {
     only_people(&place.caller)?;
     crate::merges::leave_queue(&place, number, sent.reason).await
+}
+
+/// The "Re-run" of one check.
+async fn run_again(place: Place, Path((_, _, id)): Path<(String, String, u64)>) -> Answer {
+    only_people(&place.caller)?;
+    crate::checks::ask_again(&place, id)
+}
+
+/// The "Re-run all checks" of a commit.
+async fn run_all_again(place: Place, Path((_, _, id)): Path<(String, String, u64)>) -> Answer {
+    only_people(&place.caller)?;
+    crate::suites::ask_again(&place, id).await
 }
 
 async fn press(place: Place, Path((_, _, id, identifier)): Path<(String, String, u64, String)>) -> Answer {

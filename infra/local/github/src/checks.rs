@@ -15,6 +15,7 @@ use crate::access::Place;
 use crate::answer::{Answer, Body, Listing, Problem, created, ok};
 use crate::check_rules::{Action, Annotation, Sent};
 use crate::state::{App, Repository, node_id, now, whole_seconds};
+use crate::suites;
 use crate::webhook;
 
 /// One check run.
@@ -22,6 +23,7 @@ use crate::webhook;
 pub(crate) struct CheckRun {
     pub(crate) id: u64,
     pub(crate) repository: u64,
+    pub(crate) suite: u64,
     pub(crate) name: String,
     pub(crate) head_sha: String,
     pub(crate) status: String,
@@ -60,6 +62,7 @@ async fn create(place: Place, Body(sent): Body<Sent>) -> Answer {
         let mut run = CheckRun {
             id: data.next_id(),
             repository: place.repository.id,
+            suite: suites::open(&mut data, place.repository.id, &head_sha).id,
             name,
             head_sha,
             status: "queued".to_owned(),
@@ -78,6 +81,8 @@ async fn create(place: Place, Body(sent): Body<Sent>) -> Answer {
         data.checks.push(run.clone());
         run
     };
+    tell(&place, &run, "created", None);
+    follow(&place, &run, false).await?;
     Ok(created(run.json(&place.app, &place.repository)))
 }
 
@@ -88,15 +93,30 @@ async fn update(
 ) -> Answer {
     place.writes_as_app("checks")?;
     sent.check()?;
-    let changed = {
+    let (changed, was_completed) = {
         let mut data = place.app.data();
         let mut runs = data.checks.iter_mut();
         let run = runs.find(|run| run.id == id && run.repository == place.repository.id);
         let run = run.ok_or_else(Problem::not_found)?;
+        let was_completed = run.status == "completed";
         run.take(sent);
-        run.clone()
+        (run.clone(), was_completed)
     };
+    follow(&place, &changed, was_completed).await?;
     Ok(ok(changed.json(&place.app, &place.repository)))
+}
+
+/// Tells when a run, and with it perhaps its suite, has just been completed.
+async fn follow(place: &Place, run: &CheckRun, was_completed: bool) -> Result<(), Problem> {
+    let completed = suites::sum_up(&mut place.app.data(), run.suite);
+    if run.status == "completed" && !was_completed {
+        tell(place, run, "completed", None);
+    }
+    if let Some(suite) = completed {
+        let sender = place.caller.account(&place.app);
+        suites::tell(&place.app, &place.repository, &suite, "completed", &sender).await?;
+    }
+    Ok(())
 }
 
 impl CheckRun {
@@ -153,34 +173,10 @@ impl CheckRun {
                 "annotations_count": self.annotations.len(),
                 "annotations_url": format!("{url}/annotations"),
             },
-            "check_suite": { "id": self.suite() },
+            "check_suite": { "id": self.suite },
             "app": crate::installation_tokens::app_json(app),
-            "pull_requests": self.pull_requests(app, repository),
+            "pull_requests": suites::pull_requests(app, repository, &self.head_sha),
         })
-    }
-
-    /// One suite for each commit, as there is one App.
-    fn suite(&self) -> u64 {
-        u64::from_str_radix(self.head_sha.get(..12).unwrap_or_default(), 16).unwrap_or_default() / 16
-    }
-
-    /// Open pull requests inside the repository whose head is this commit; those of forks are not shown.
-    fn pull_requests(&self, app: &App, repository: &Repository) -> Vec<Value> {
-        let data = app.data();
-        let mine = data.pulls.iter().filter(|pull| {
-            pull.open
-                && pull.head_sha == self.head_sha
-                && (pull.base_repository, pull.head_repository) == (repository.id, repository.id)
-        });
-        let short = |pull: &crate::pulls::Pull| {
-            json!({
-                "id": pull.id,
-                "number": pull.number,
-                "head": { "ref": pull.head_branch, "sha": pull.head_sha },
-                "base": { "ref": pull.base_branch, "sha": pull.base_sha },
-            })
-        };
-        mine.map(short).collect()
     }
 }
 
@@ -246,14 +242,20 @@ pub(crate) async fn of_ref(place: &Place, reference: &str, query: &str, listing:
     Ok(listing.counted("check_runs", entries.collect()))
 }
 
-/// A person asks to run a check again: the App is told, the run stays as it is.
+/// <https://docs.github.com/en/rest/checks/runs#rerequest-a-check-run>: not with the tokens of people.
 async fn rerequest(place: Place, Path((_, _, id)): Path<(String, String, u64)>) -> Answer {
-    place.writes("checks")?;
-    let run = find(&place, id)?;
+    place.writes_as_app("checks")?;
+    ask_again(&place, id)
+}
+
+/// Somebody asks to run a check again: the App is told and the suite is queued, the run stays as it is.
+pub(crate) fn ask_again(place: &Place, id: u64) -> Answer {
+    let run = find(place, id)?;
     if run.status != "completed" {
         return Err(Problem::unprocessable("This check run is not rerequestable"));
     }
-    tell(&place, &run, "rerequested", None);
+    suites::reset(&mut place.app.data(), run.suite);
+    tell(place, &run, "rerequested", None);
     Ok((StatusCode::CREATED, Json(json!({}))).into_response())
 }
 
@@ -268,10 +270,14 @@ pub(crate) fn press(place: &Place, id: u64, identifier: &str) -> Result<(), Prob
     Ok(())
 }
 
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run>
 fn tell(place: &Place, run: &CheckRun, action: &str, identifier: Option<&str>) {
+    let suite = place.app.data().suite_of(run.repository, &run.head_sha).cloned();
+    let mut in_payload = run.json(&place.app, &place.repository);
+    in_payload["check_suite"] = suite.map_or(Value::Null, |suite| suite.json(&place.app, &place.repository));
     let mut payload = json!({
         "action": action,
-        "check_run": run.json(&place.app, &place.repository),
+        "check_run": in_payload,
         "sender": place.caller.account(&place.app),
     });
     if let Some(identifier) = identifier {

@@ -38,6 +38,9 @@ async fn of_ref(
     if let Some(reference) = rest.strip_suffix("/check-runs") {
         return crate::checks::of_ref(&place, reference, &query, &listing).await;
     }
+    if let Some(reference) = rest.strip_suffix("/check-suites") {
+        return crate::suites::of_ref(&place, reference, &listing).await;
+    }
     if let Some(reference) = rest.strip_suffix("/pulls") {
         return crate::pulls::of_commit(&place, reference, &listing).await;
     }

@@ -32,6 +32,7 @@ mod requests;
 mod smart_http;
 mod state;
 mod statuses;
+mod suites;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -139,6 +140,7 @@ fn router(app: Arc<state::App>) -> Router {
         .merge(pull_actions::routes())
         .merge(merges::routes())
         .merge(checks::routes())
+        .merge(suites::routes())
         .merge(comments::routes())
         .merge(statuses::routes())
         .merge(deployments::routes())

@@ -25,7 +25,7 @@ pub struct Options {
     pub webhook_secret: String,
     /// The token that people push and call the API with, under any user name.
     pub push_token: String,
-    /// The events the App is subscribed to.
+    /// The events the App is subscribed to, such as `check_run`, `check_suite` and `merge_group`.
     pub events: Vec<String>,
     /// Requests an hour that one token may make.
     pub rate_limit: u32,
@@ -44,7 +44,7 @@ impl Options {
             webhook_url: None,
             webhook_secret: String::new(),
             push_token: String::new(),
-            events: ["push", "pull_request", "issue_comment", "check_run"].map(str::to_owned).to_vec(),
+            events: ["push", "pull_request", "issue_comment"].map(str::to_owned).to_vec(),
             rate_limit: 5000,
         }
     }

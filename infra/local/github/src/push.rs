@@ -48,6 +48,7 @@ pub(crate) async fn announce(
             webhook::send(app, repository, "push", payload);
         }
     }
+    crate::suites::after_push(app, repository, &changes, sender).await?;
     crate::pull_updates::after_push(app, repository, &changes, sender).await
 }
 

@@ -20,6 +20,7 @@ use crate::merges::Group;
 use crate::options::{Installation, NewRepository, Options};
 use crate::pulls::Pull;
 use crate::statuses::CommitStatus;
+use crate::suites::CheckSuite;
 use crate::webhook::{Delivery, Target};
 
 /// The stand-in's heart, shared by all handlers.
@@ -40,6 +41,7 @@ pub(crate) struct Data {
     /// The merge queues of all branches, each in its own order.
     pub(crate) queue: Vec<Group>,
     pub(crate) checks: Vec<CheckRun>,
+    pub(crate) suites: Vec<CheckSuite>,
     pub(crate) comments: Vec<Comment>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) statuses: Vec<CommitStatus>,

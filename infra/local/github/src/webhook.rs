@@ -62,7 +62,7 @@ pub(crate) struct Outcome {
 /// Sends an event about a repository to the App, when it is installed there and subscribed to it.
 pub(crate) fn send(app: &Arc<App>, repository: &Repository, event: &str, mut payload: Value) {
     let Some(installation) = app.installation_of(repository) else { return };
-    if !app.options.events.iter().any(|subscribed| subscribed == event) {
+    if !is_heard(app, event) {
         return;
     }
     payload["repository"] = crate::repositories::in_payload(app, repository);
@@ -86,6 +86,11 @@ pub(crate) fn send(app: &Arc<App>, repository: &Repository, event: &str, mut pay
         payload: body,
     };
     dispatch(app, draft);
+}
+
+/// Whether the App is subscribed to an event.
+pub(crate) fn is_heard(app: &App, event: &str) -> bool {
+    app.options.events.iter().any(|subscribed| subscribed == event)
 }
 
 /// Sends an earlier delivery again, under its own `X-GitHub-Delivery`.

@@ -159,7 +159,7 @@ async fn the_runs_of_a_commit_are_found_by_name_and_the_newest_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_ask_for_a_new_run_and_press_buttons_of_completed_ones() {
-    let world = World::start().await;
+    let world = World::subscribed_to(&["check_run"]).await;
     let sha = world.clone_of("acme/shop").await.push_file("develop", "a.py", "1").await;
     world.hook_of("push").await;
     let (app, rosa) = (world.app().await, person("rosa"));
@@ -167,13 +167,17 @@ async fn people_ask_for_a_new_run_and_press_buttons_of_completed_ones() {
     let body = json!({ "name": "slipway", "head_sha": sha, "actions": actions });
     let id = world.check(CREATE, &app, Some(body), 201, json!({})).await["id"].clone();
     let press = format!("POST /_local/repos/acme/shop/check-runs/{id}/buttons/retry");
-    let again = format!("POST /repos/acme/shop/check-runs/{id}/rerequest");
+    let again = format!("POST /_local/repos/acme/shop/check-runs/{id}/rerequest");
+    assert_eq!(world.hook().await.payload["action"], "created");
     world.check(&press, &rosa, None, 422, json!({})).await;
     world.check(&again, &rosa, None, 422, json!({})).await;
     let patch = format!("PATCH /repos/acme/shop/check-runs/{id}");
     world.check(&patch, &app, Some(json!({ "conclusion": "failure" })), 200, json!({})).await;
+    assert_eq!(world.hook().await.payload["action"], "completed");
     world.no_hook_left().await;
 
+    world.check(&again.replace("/_local", ""), &rosa, None, 403, json!({})).await;
+    world.check(&again, &app, None, 401, json!({})).await;
     world.check(&again, &rosa, None, 201, json!({})).await;
     let hook = world.hook_of("check_run").await.payload;
     assert_eq!((&hook["action"], &hook["check_run"]["id"]), (&json!("rerequested"), &id));

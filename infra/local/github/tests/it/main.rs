@@ -11,4 +11,5 @@ mod pull_actions;
 mod pulls;
 mod push;
 mod reading;
+mod suites;
 mod world;
