@@ -4,19 +4,21 @@
 //! message and the mail have none: the intent is written first, and a crash between intent and result leaves at most
 //! one duplicate.
 
+mod notice;
+
 use std::time::Duration;
 
 use domain::ids::RunId;
 use domain::message::{Message, QueueName, Unreadable, parse_message};
 use domain::next::MOST_FAILURES;
-use domain::ports::{Answer, Chat, Check, Checks, Fault, NoticeBook, Post, Runs, Said, Told, Written};
+use domain::ports::{
+    Answer, Chat, Checks, Fault, Lease, Noted, NoticeBook, Picture, Post, Runs, Said, Told, Written,
+};
 use domain::run::Run;
-use domain::task::Task;
 use domain::time::Timestamp;
 use lambda::Disposition;
-use notices::text;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+
+use notice::{Notice, THREAD, What, notices};
 
 /// How long nobody else tells the same run; longer than the function may run.
 const LEASE: Duration = Duration::from_mins(1);
@@ -62,97 +64,148 @@ where
         }
     }
 
+    /// Says what differs from the book: one query, then a lease, the effects, and one write of what was said.
+    ///
+    /// Every change of a run is followed by a message, whose invocation sees the change, because its query begins
+    /// later. It finds one of three books.
+    ///
+    /// - A lease in other hands. Where its holder is about to say the very same, nothing is to be done: if he fails or
+    ///   dies, his own message comes again. Otherwise he is asked to look again: he gives the lease up before he does,
+    ///   so that whoever still finds the question asked is older than that look.
+    /// - No lease, and something to say. The lease is taken only over the version of the book that was read before head
+    ///   and tasks. So whoever speaks has seen everything that was said before, and whoever reads before another one
+    ///   speaks, and writes after him, is refused and looks again. The first lease is the first version: of two who
+    ///   find no book, one gets it.
+    /// - No lease, and nothing to say. Somebody who has read before the change may lie between his query and his lease.
+    ///   What he has to say differs from the book, which is no newer than what he read: the run would have looked
+    ///   so, then otherwise, and then so again. His stale word then stands until the next message, or sweep's. Not at
+    ///   the run's end: before sweep is told to leave it alone, a write of the book refuses him.
     async fn tell(&self, id: &RunId, holder: &str, now: Timestamp) -> Answer<Disposition> {
-        let mut told = match self.take_the_lease(id, holder, now).await? {
-            Ok(told) => told,
-            Err(disposition) => return Ok(disposition),
-        };
         for _ in 0..MOST_ROUNDS {
-            told.again = false;
-            let head = match self.look_and_say(id, &mut told).await {
-                Ok(Some(head)) => head,
-                Ok(None) => {
-                    tracing::warn!(run = %id, "no such run; the message is dropped");
-                    return Ok(Disposition::Acknowledge);
-                }
-                Err(fault) => return self.failed(id, told, fault).await,
+            let Some(Picture { head, tasks, mut told }) = self.store.picture(id).await? else {
+                tracing::warn!(run = %id, "no such run; the message is dropped");
+                return Ok(Disposition::Acknowledge);
             };
+            let mut notices = notices(&head, &tasks);
+            notices.retain(|notice| self.post.is_some() || !matches!(notice.what, What::Mail(_)));
+            if let Some(lease) = told.lease.clone().filter(|lease| lease.until > now) {
+                if let Some(disposition) = self.beside(id, told, lease, &notices, holder, now).await? {
+                    return Ok(disposition);
+                }
+                continue;
+            }
+            notices.retain(|notice| !notice.is_said(&told));
+            if notices.is_empty() && !waits_for_its_end_to_be_told(&head) {
+                return Ok(Disposition::Acknowledge);
+            }
+            let saying = notices.iter().map(|notice| (notice.key.clone(), notice.content.clone())).collect();
+            told.version += 1;
+            told.lease =
+                Some(Lease { holder: holder.to_owned(), until: now.after(LEASE), saying, again: false });
+            if self.store.write_told(id, &told).await? != Noted::Yes {
+                continue;
+            }
+            if let Err(fault) = self.say(&head, notices, &mut told).await {
+                return self.failed(&head, told, fault).await;
+            }
             told.failures = 0;
-            match self.release(id, &mut told).await? {
-                Release::Done => return self.rest(&head).await,
-                Release::Again => {}
-                Release::Lost => break,
+            if !self.note(id, &mut told, false).await? {
+                break;
+            }
+            if !told.lease.is_some_and(|lease| lease.again) {
+                return self.rest(&head).await;
             }
         }
         Ok(Disposition::GiveBack { reason: "the book was written by others".into(), delay: SOON })
     }
 
-    /// The head that was told of, read under the lease: whatever changes from here on is asked for again.
-    async fn look_and_say(&self, id: &RunId, told: &mut Told) -> Answer<Option<Run>> {
-        let Some(head) = self.store.run(id).await? else { return Ok(None) };
-        let tasks = self.store.tasks(id, None).await?;
-        self.say(&head, &tasks, told).await?;
-        Ok(Some(head))
-    }
-
-    /// The book under this invocation's lease. Where another one has it, that one is asked to look again, and this
-    /// message is done with: whoever dies with the lease has not acknowledged his own, and sweep asks for the end.
-    async fn take_the_lease(
+    /// What becomes of the message while the lease is in other hands; none when the book was written meanwhile.
+    /// Whoever dies with the lease has not acknowledged his own message, and sweep asks for the end.
+    async fn beside(
         &self,
         id: &RunId,
+        told: Told,
+        lease: Lease,
+        notices: &[Notice],
         holder: &str,
         now: Timestamp,
-    ) -> Answer<Result<Told, Disposition>> {
+    ) -> Answer<Option<Disposition>> {
+        // A message delivered twice has the same id both times: not even the holder's own name is a way in.
+        if lease.holder == holder {
+            // An earlier delivery of this very message has the lease, or died with it: it comes again once.
+            let delay = lease.until.since(now) + SOON;
+            return Ok(Some(Disposition::GiveBack { reason: "it is in hands already".into(), delay }));
+        }
+        if lease.again || notices.iter().all(|notice| notice.will_be_said(&told, &lease)) {
+            return Ok(Some(Disposition::Acknowledge));
+        }
+        let lease = Some(Lease { again: true, ..lease });
+        let asked = Told { version: told.version + 1, lease, ..told };
+        let noted = self.store.write_told(id, &asked).await?;
+        Ok((noted == Noted::Yes).then_some(Disposition::Acknowledge))
+    }
+
+    /// Where two things without a key are said, the first is noted before the second, so that one crash doubles one.
+    async fn say(&self, head: &Run, notices: Vec<Notice>, told: &mut Told) -> Answer<()> {
+        let mut is_noted = true;
+        for Notice { key, content, what } in notices {
+            let place = told.said.get_mut(&key).map(|said| {
+                // Should it fail, nobody knows what the channel shows.
+                said.content.clear();
+                said.place.clone()
+            });
+            if place.is_none() && !matches!(what, What::Check(_)) {
+                if !is_noted && !self.note(&head.id, told, true).await? {
+                    return Err(Fault::retry("the lease was lost", "version conflict"));
+                }
+                is_noted = false;
+            }
+            let place = match (what, place) {
+                (What::Check(check), place) => {
+                    self.checks.show(&head.id, head.installation, &check, place.as_deref()).await?
+                }
+                (What::Thread { channel, text }, Some(place)) => {
+                    self.chat.update(&channel, &place, &text).await?;
+                    place
+                }
+                (What::Thread { channel, text }, None) => self.chat.post(&channel, None, &text).await?,
+                (What::End { channel, text }, _) => {
+                    let thread = told.said.get(THREAD).map(|said| said.place.as_str());
+                    self.chat.post(&channel, thread, &text).await?
+                }
+                (What::Mail(mail), _) => {
+                    if let Some(post) = &self.post {
+                        post.send(&mail).await?;
+                    }
+                    "sent".to_owned()
+                }
+            };
+            told.said.insert(key, Said { place, content });
+        }
+        Ok(())
+    }
+
+    /// Writes what was said and keeps the lease or gives it up; false where it is somebody else's. Whoever has asked
+    /// to look again has written the book, and is found in the lease.
+    async fn note(&self, id: &RunId, told: &mut Told, keeps_lease: bool) -> Answer<bool> {
+        let name = |lease: &Lease| (lease.holder.clone(), lease.until);
         for _ in 0..MOST_ROUNDS {
-            let mut told = self.store.told(id).await?;
             told.version += 1;
-            // A message delivered twice has the same id both times: not even the holder's own name is a way in.
-            if let Some((other, until)) = told.lease.as_ref().filter(|(_, until)| *until > now) {
-                if other == holder {
-                    // An earlier delivery of this very message has the lease, or died with it: it comes again once.
-                    let delay = until.since(now) + SOON;
-                    return Ok(Err(Disposition::GiveBack { reason: "it is in hands already".into(), delay }));
+            let lease = told.lease.clone().filter(|_| keeps_lease);
+            match self.store.write_told(id, &Told { lease, ..told.clone() }).await? {
+                Noted::Yes => return Ok(true),
+                Noted::Conflict(known) if known.lease.as_ref().map(name) == told.lease.as_ref().map(name) => {
+                    (told.version, told.lease) = (known.version, known.lease);
                 }
-                if told.again {
-                    return Ok(Err(Disposition::Acknowledge));
-                }
-                told.again = true;
-                if self.store.write_told(id, &told).await? == Written::Yes {
-                    return Ok(Err(Disposition::Acknowledge));
-                }
-            } else {
-                told.lease = Some((holder.to_owned(), now.after(LEASE)));
-                if self.store.write_told(id, &told).await? == Written::Yes {
-                    return Ok(Ok(told));
-                }
+                Noted::Conflict(_) => break,
             }
         }
-        Ok(Err(Disposition::GiveBack { reason: "others write the book".into(), delay: SOON }))
-    }
-
-    /// Gives the lease up, unless somebody has asked to look again meanwhile.
-    async fn release(&self, id: &RunId, told: &mut Told) -> Answer<Release> {
-        if told.again {
-            return Ok(Release::Again);
-        }
-        let free = Told { version: told.version + 1, lease: None, ..told.clone() };
-        if self.store.write_told(id, &free).await? == Written::Yes {
-            return Ok(Release::Done);
-        }
-        Ok(if self.catch_up(id, told).await? { Release::Again } else { Release::Lost })
-    }
-
-    /// Whoever asked to look again has written the book; true when the lease is still this invocation's.
-    async fn catch_up(&self, id: &RunId, told: &mut Told) -> Answer<bool> {
-        let known = self.store.told(id).await?;
-        let mine = known.lease == told.lease;
-        (told.version, told.again) = (known.version, known.again);
-        Ok(mine)
+        Ok(false)
     }
 
     /// Once the end has been told, sweep need not look at the run again.
     async fn rest(&self, head: &Run) -> Answer<Disposition> {
-        if head.has_ended() && head.due.is_some() {
+        if waits_for_its_end_to_be_told(head) {
             // A conflict means that the run has moved on, and with it its next message.
             let (Written::Yes | Written::Conflict) = self.store.write_run(&head.at_rest()).await?;
         }
@@ -160,142 +213,28 @@ where
     }
 
     /// The lease is given up also after a fault, so that the redelivered message need not wait for its end.
-    async fn failed(&self, id: &RunId, mut told: Told, fault: Fault) -> Answer<Disposition> {
+    async fn failed(&self, head: &Run, mut told: Told, fault: Fault) -> Answer<Disposition> {
         told.failures += 1;
         let is_stuck = told.failures >= MOST_FAILURES;
         if is_stuck {
             // Whoever redrives its dead letter begins to count anew.
             told.failures = 0;
         }
-        for _ in 0..MOST_ROUNDS {
-            let free = Told { version: told.version + 1, lease: None, again: false, ..told.clone() };
-            if self.store.write_told(id, &free).await? == Written::Yes
-                || !self.catch_up(id, &mut told).await?
-            {
-                break;
-            }
+        self.note(&head.id, &mut told, false).await?;
+        if !is_stuck {
+            return Err(fault);
         }
-        if is_stuck { self.give_up(id, &fault).await } else { Err(fault) }
-    }
-
-    /// The message goes to the dead letters with its reason, and sweep does not ask again for a run that has ended.
-    async fn give_up(&self, id: &RunId, fault: &Fault) -> Answer<Disposition> {
-        if let Some(head) = self.store.run(id).await? {
-            self.rest(&head).await?;
-        }
+        // sweep does not ask again for a run that has ended.
+        self.rest(head).await?;
         let reason = format!(
             "people cannot be told of run `{}`: {}; remove the cause and redrive the message",
-            id,
+            head.id,
             fault.chain()
         );
         Ok(Disposition::Refuse { reason })
     }
-
-    async fn say(&self, head: &Run, tasks: &[Task], told: &mut Told) -> Answer<()> {
-        for check in text::checks(head, tasks) {
-            self.check(head, &check, told).await?;
-        }
-        if let Some(channel) = &head.notifications.slack {
-            self.slack(channel, head, tasks, told).await?;
-        }
-        if let (Some(post), Some(mail)) = (&self.post, text::mail(head, tasks)) {
-            let (key, content) = (in_round("mail", head), hash(&mail));
-            if told.said.get(&key).is_none_or(|said| said.place.is_empty()) {
-                self.intend(&head.id, &key, &content, told).await?;
-                post.send(&mail).await?;
-                Self::note(&key, "sent", content, told);
-            }
-        }
-        Ok(())
-    }
-
-    async fn check(&self, head: &Run, check: &Check, told: &mut Told) -> Answer<()> {
-        let (key, content) = (format!("check {}", check.name), hash(check));
-        let known = told.said.get(&key);
-        if known.is_some_and(|said| said.content == content) {
-            return Ok(());
-        }
-        let place = known.map(|said| said.place.clone());
-        let place = self.checks.show(&head.id, head.installation, check, place.as_deref()).await?;
-        Self::note(&key, &place, content, told);
-        Ok(())
-    }
-
-    /// One message of the run, edited in place, and one answer in its thread at the end.
-    async fn slack(&self, channel: &str, head: &Run, tasks: &[Task], told: &mut Told) -> Answer<()> {
-        let thread = text::slack(head, tasks);
-        let content = hash(&thread.head);
-        let place = match told.said.get("slack").cloned().filter(|said| !said.place.is_empty()) {
-            Some(said) if said.content == content => said.place,
-            Some(said) => {
-                self.chat.update(channel, &said.place, &thread.head).await?;
-                Self::note("slack", &said.place, content, told);
-                said.place
-            }
-            None => {
-                self.intend(&head.id, "slack", &content, told).await?;
-                let place = self.chat.post(channel, None, &thread.head).await?;
-                Self::note("slack", &place, content, told);
-                place
-            }
-        };
-        let key = in_round("slack end", head);
-        if let Some(end) = &thread.end
-            && told.said.get(&key).is_none_or(|said| said.place.is_empty())
-        {
-            let content = hash(end);
-            self.intend(&head.id, &key, &content, told).await?;
-            let end = self.chat.post(channel, Some(&place), end).await?;
-            Self::note(&key, &end, content, told);
-        }
-        Ok(())
-    }
-
-    /// Writes the intent to say something that has no key on its channel.
-    async fn intend(&self, run: &RunId, key: &str, content: &str, told: &mut Told) -> Answer<()> {
-        told.said.insert(key.to_owned(), Said { place: String::new(), content: content.to_owned() });
-        if self.write(run, told).await? {
-            Ok(())
-        } else {
-            Err(Fault::retry("the lease was lost", "version conflict"))
-        }
-    }
-
-    fn note(key: &str, place: &str, content: String, told: &mut Told) {
-        told.said.insert(key.to_owned(), Said { place: place.to_owned(), content });
-    }
-
-    /// Writes the book under the lease, also where somebody has asked meanwhile to look again.
-    async fn write(&self, run: &RunId, told: &mut Told) -> Answer<bool> {
-        for _ in 0..MOST_ROUNDS {
-            told.version += 1;
-            if self.store.write_told(run, told).await? == Written::Yes {
-                return Ok(true);
-            }
-            if !self.catch_up(run, told).await? {
-                return Ok(false);
-            }
-        }
-        Ok(false)
-    }
 }
 
-/// How giving the lease up ended.
-enum Release {
-    /// It is free.
-    Done,
-    /// Somebody has asked to look again: it is kept.
-    Again,
-    /// Somebody else has it.
-    Lost,
-}
-
-/// What is said once at the end is said again after each time the run was opened anew.
-fn in_round(key: &str, head: &Run) -> String {
-    if head.round == 0 { key.to_owned() } else { format!("{key} {}", head.round) }
-}
-
-fn hash(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    hex::encode(Sha256::digest(text.as_bytes()))
+fn waits_for_its_end_to_be_told(head: &Run) -> bool {
+    head.has_ended() && head.due.is_some()
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure};
 use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, TaskId};
 use domain::ports::{Answer, Fault, Written};
@@ -180,22 +181,33 @@ impl Store {
         prefix: &str,
         what: impl Fn() -> String,
     ) -> Answer<Vec<T>> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
+        let query = self
+            .in_run(run)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(Key::in_run(run, "").pk))
-            .expression_attribute_values(":prefix", text(prefix))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            found.push(body(&item.map_err(|error| aws::fault(what(), error))?)?);
-        }
-        Ok(found)
+            .expression_attribute_values(":prefix", text(prefix));
+        every_item(query, what).await?.iter().map(body).collect()
+    }
+
+    /// Reads every item of a run whose sort key lies between these two, in the order of their keys.
+    pub(crate) async fn between(
+        &self,
+        run: &RunId,
+        first: &str,
+        last: &str,
+        what: impl Fn() -> String,
+    ) -> Answer<Vec<Attributes>> {
+        let query = self
+            .in_run(run)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":first", text(first))
+            .expression_attribute_values(":last", text(last));
+        every_item(query, what).await
+    }
+
+    fn in_run(&self, run: &RunId) -> QueryFluentBuilder {
+        let pk = text(Key::in_run(run, "").pk);
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        query.expression_attribute_values(":pk", pk)
     }
 
     /// Reads one item.
@@ -239,6 +251,16 @@ impl Store {
         };
         Ok(keys.iter().map(of).collect())
     }
+}
+
+/// The items of every page.
+async fn every_item(query: QueryFluentBuilder, what: impl Fn() -> String) -> Answer<Vec<Attributes>> {
+    let mut items = query.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(item) = items.next().await {
+        found.push(item.map_err(|error| aws::fault(what(), error))?);
+    }
+    Ok(found)
 }
 
 /// The domain type in an item's body.

@@ -41,7 +41,8 @@ stories! {
         a_higher_number_overtakes,
         an_older_release_replaces_nothing;
     notice_book:
-        a_book_is_written_version_by_version;
+        a_book_is_written_version_by_version,
+        a_picture_holds_head_tasks_and_book;
     repositories:
         a_repository_is_due_while_it_is_watched,
         runs_and_repositories_are_due_together,

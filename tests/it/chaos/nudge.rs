@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use domain::ids::{RunId, Stage};
 use domain::message::QueueName;
-use domain::ports::Told;
+use domain::ports::{Lease, Told};
 use domain::time::Timestamp;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -154,14 +154,14 @@ async fn bring_forward(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
 
 /// Ends the lease under which a notify that was killed wanted to tell the run: it would run out by itself in a minute.
 async fn end_dead_lease(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
-    let key = json!({ "pk": { "S": format!("run#{run}") }, "sk": { "S": "told" } });
+    let key = json!({ "pk": { "S": format!("run#{run}") }, "sk": { "S": "book" } });
     let table = world.output("TableName")?;
     let aws = world.cloud.aws();
     let get = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
     let item = aws.json("dynamodb", "DynamoDB_20120810.GetItem", &get).await?;
     let Some(body) = item["Item"]["body"]["S"].as_str() else { return Ok(()) };
     let mut told: Told = serde_json::from_str(body)?;
-    let is_dead = |(_, until): &(String, Timestamp)| *until < Timestamp::now().after(LEASE_LEFT);
+    let is_dead = |lease: &Lease| lease.until < Timestamp::now().after(LEASE_LEFT);
     if !told.lease.as_ref().is_some_and(is_dead) {
         return Ok(());
     }

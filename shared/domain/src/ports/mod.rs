@@ -22,6 +22,6 @@ pub use queue::{Queue, Redelivery, printable_reason};
 pub use repositories::Repositories;
 pub use secrets::{Secret, Secrets};
 pub use store::{
-    Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Locking, NoticeBook, Release, Runs, Said,
-    Timeline, Told,
+    Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Lease, Locking, Noted, NoticeBook,
+    Picture, Release, Runs, Said, Timeline, Told,
 };

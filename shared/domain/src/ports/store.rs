@@ -220,26 +220,58 @@ pub struct Told {
     /// How often in a row telling has failed.
     #[serde(default)]
     pub failures: u32,
-    /// Whether somebody came while another one had the lease: that one looks again before it gives the lease up.
-    #[serde(default)]
-    pub again: bool,
-    /// Who is at work, and until when nobody else should be.
-    pub lease: Option<(String, Timestamp)>,
+    /// Who is at work.
+    pub lease: Option<Lease>,
 }
 
 /// A thing said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Said {
-    /// The channel's own name for it (a check run's id, a Slack timestamp); empty while only intended.
+    /// The channel's own name for it (a check run's id, a Slack timestamp).
     pub place: String,
     /// SHA-256 of the content, hexadecimal.
     pub content: String,
 }
 
+/// The right to tell a run, while nobody else does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Lease {
+    /// Who has it.
+    pub holder: String,
+    /// Until when nobody else takes it.
+    pub until: Timestamp,
+    /// What he is about to say: hashes of contents, as in [`Told::said`]. Where he died it may have been said.
+    pub saying: BTreeMap<String, String>,
+    /// Whether somebody came meanwhile with something else to say: the holder looks again.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// What there is to tell of a run, and what was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// The head.
+    pub head: Run,
+    /// Every task, in the order of their ids.
+    pub tasks: Vec<Task>,
+    /// What has been said; empty at first.
+    pub told: Told,
+}
+
+/// How a write of the book ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noted {
+    /// It is written.
+    Yes,
+    /// Somebody else has written it, and this is what he wrote.
+    Conflict(Told),
+}
+
 /// notify's own book.
 pub trait NoticeBook: Send + Sync {
-    /// What has been said of a run.
-    fn told(&self, run: &RunId) -> impl Future<Output = Answer<Told>> + Send;
-    /// Writes the next version of it.
-    fn write_told(&self, run: &RunId, told: &Told) -> impl Future<Output = Answer<Written>> + Send;
+    /// Book, head and tasks by one request, none where the run has no head. It is no snapshot: the book is the oldest
+    /// of them, then the head, then the tasks; each is at least as new as the call.
+    fn picture(&self, run: &RunId) -> impl Future<Output = Answer<Option<Picture>>> + Send;
+    /// Writes the next version of the book.
+    fn write_told(&self, run: &RunId, told: &Told) -> impl Future<Output = Answer<Noted>> + Send;
 }

@@ -37,7 +37,7 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
         add(format!("run#{} task#{}", task.run, task.id), json!(task));
     }
     for (id, told) in told {
-        add(format!("run#{id} told"), json!(told));
+        add(format!("run#{id} book"), json!(told));
     }
     for (id, timeline) in timelines {
         for (key, entry) in timeline {

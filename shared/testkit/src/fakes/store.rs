@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Stage, TaskId};
-use domain::ports::{Answer, Delivery, Due, Fence, NoticeBook, Release, Runs, Timeline, Told, Written};
+use domain::ports::{
+    Answer, Delivery, Due, Fence, Noted, NoticeBook, Picture, Release, Runs, Timeline, Told, Written,
+};
 use domain::run::{Run, Ticket};
 use domain::task::Task;
 use domain::time::Timestamp;
@@ -253,19 +255,24 @@ impl Timeline for MemoryStore {
 }
 
 impl NoticeBook for MemoryStore {
-    async fn told(&self, run: &RunId) -> Answer<Told> {
-        let read = |tables: &mut Tables| tables.told.get(run).cloned().unwrap_or_default();
-        self.wire.call("store.told", || Ok(self.tables.with(read))).await
+    async fn picture(&self, run: &RunId) -> Answer<Option<Picture>> {
+        let read = |tables: &mut Tables| {
+            let head = tables.runs.get(run).cloned()?;
+            let tasks = tables.tasks.get(run).into_iter().flat_map(BTreeMap::values).cloned().collect();
+            Some(Picture { head, tasks, told: tables.told.get(run).cloned().unwrap_or_default() })
+        };
+        self.wire.call("store.picture", || Ok(self.tables.with(read))).await
     }
 
-    async fn write_told(&self, run: &RunId, told: &Told) -> Answer<Written> {
+    async fn write_told(&self, run: &RunId, told: &Told) -> Answer<Noted> {
         let guarded = self.wire.has(Guard::Versions);
         let write = |tables: &mut Tables| {
-            if guarded && tables.told.get(run).map_or(0, |known| known.version) + 1 != told.version {
-                return Written::Conflict;
+            let known = tables.told.get(run).cloned().unwrap_or_default();
+            if guarded && known.version + 1 != told.version {
+                return Noted::Conflict(known);
             }
             tables.told.insert(run.clone(), told.clone());
-            Written::Yes
+            Noted::Yes
         };
         self.wire.call("store.write_told", || Ok(self.tables.with(write))).await
     }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use domain::message::Message;
 use domain::run::{PhaseKind, Run};
@@ -88,6 +89,59 @@ async fn a_check_run_that_github_made_unheard_is_found_again() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), all);
+}
+
+#[tokio::test]
+async fn a_telling_asks_the_table_three_times_and_nothing_new_once() {
+    let (world, head) = begin();
+    let asked = async || {
+        let before = world.wire.calls().len();
+        assert_eq!(notify(&world, &head).await, Disposition::Acknowledge);
+        let calls = world.wire.calls().split_off(before);
+        calls.into_iter().filter(|call| call.starts_with("store.")).collect::<Vec<_>>()
+    };
+    let telling = ["store.picture", "store.write_told", "store.write_told"];
+    assert_eq!(asked().await, telling, "the first");
+    assert_eq!(asked().await, ["store.picture"]);
+    becomes(&world, &head, "a change");
+    assert_eq!(asked().await, telling);
+    assert_eq!(asked().await, ["store.picture"]);
+}
+
+#[test]
+fn who_finds_another_one_about_to_say_the_same_asks_nothing_of_him() {
+    let (world, head) = begin();
+    world.wire.interleave();
+    let mut one: Hand<'_> = Box::pin(notify_as("one", &world, &head));
+    assert_eq!(goes_on(&mut one, 3), Some(true), "it has the lease");
+    let before = world.wire.calls().len();
+    end(Box::pin(notify_as("two", &world, &head)));
+    assert_eq!(world.wire.calls()[before..], ["store.picture"]);
+    end(one);
+    assert_eq!(world.chat.messages().len(), 1);
+}
+
+#[test]
+fn what_one_who_died_or_failed_may_have_said_is_said_again() {
+    for trouble in [Trouble::CrashAfter, Trouble::FailAfter] {
+        let (world, head) = begin();
+        world.wire.interleave();
+        end(Box::pin(notify_as("one", &world, &head)));
+        let titles = || world.github.check_runs().into_iter().map(|run| run.check.title).collect::<Vec<_>>();
+        let told = titles();
+
+        becomes(&world, &head, "a change");
+        world.wire.trouble_next("checks.update", trouble);
+        let mut other: Hand<'_> = Box::pin(notify_as("two", &world, &head));
+        assert_ne!(goes_on(&mut other, 100), Some(false), "its message comes again");
+        world.wire.take_crash();
+        assert_ne!(titles(), told, "the first of them shows the change");
+
+        world.store.put(&head, &[a_task(&head, "test/authentication", &a_service("authentication"))]);
+        world.clock.advance(Duration::from_secs(61));
+        end(Box::pin(notify_as("three", &world, &head)));
+        assert_eq!(titles(), told, "{trouble:?}");
+    }
 }
 
 #[test]

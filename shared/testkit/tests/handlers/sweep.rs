@@ -1,10 +1,11 @@
 //! sweep.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::ids::{RepositoryName, Stage};
 use domain::message::{Message, QueueName};
-use domain::ports::{BuildState, NoticeBook as _, Repositories as _, Told, Written};
+use domain::ports::{BuildState, Lease, NoticeBook as _, Noted, Repositories as _, Told};
 use domain::run::{PhaseKind, Run};
 use domain::task::State;
 use domain::tips::INTERVAL;
@@ -88,9 +89,10 @@ async fn the_lease_of_a_dead_notify_ends_and_the_run_is_told() {
     let world = World::new();
     let head = a_run_at(PhaseKind::Test);
     world.store.put(&head, &[a_task(&head, "test/authentication", &a_service("authentication"))]);
-    let lease = Some(("died".to_owned(), world.clock.now().after(Duration::from_mins(1))));
-    let dead = Told { version: 1, lease, ..Told::default() };
-    assert_eq!(world.store.write_told(&head.id, &dead).await.expect("memory answers"), Written::Yes);
+    let until = world.clock.now().after(Duration::from_mins(1));
+    let lease = Lease { holder: "died".to_owned(), until, saying: BTreeMap::default(), again: false };
+    let dead = Told { version: 1, lease: Some(lease), ..Told::default() };
+    assert_eq!(world.store.write_told(&head.id, &dead).await.expect("memory answers"), Noted::Yes);
     let tells = async || crate::notify::notify(&world, &head).await;
     assert_eq!(tells().await, Disposition::Acknowledge, "somebody else seems to be at work, and is asked");
     assert!(world.github.check_runs().is_empty(), "nothing is told beside him");

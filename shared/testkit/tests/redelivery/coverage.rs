@@ -97,13 +97,13 @@ pub const READS: [&str; 26] = [
     "store.due",
     "store.entry",
     "store.fence",
+    "store.picture",
     "store.releases",
     "store.run",
     "store.task",
     "store.tasks",
     "store.timeline",
     "store.tips",
-    "store.told",
 ];
 
 /// What sweeps call where nothing is silent and no branch has moved; of that a picture shows nothing.

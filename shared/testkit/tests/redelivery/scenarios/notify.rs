@@ -55,7 +55,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "the lease of one who died",
-        does: &["store.told"],
+        does: &["store.picture"],
         before: |play| {
             play.push(1, &services(1));
             let first = play.until(NOTIFY, &[]);
