@@ -118,6 +118,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 pub(crate) struct Listing {
     page: usize,
     per_page: usize,
+    /// Whether the client has named a page or its size.
+    is_asked: bool,
     address: String,
 }
 
@@ -142,8 +144,13 @@ impl Listing {
         Self {
             page: number("page").unwrap_or(1).max(1),
             per_page: number("per_page").unwrap_or(30).clamp(1, 100),
+            is_asked: number("page").or(number("per_page")).is_some(),
             address: format!("http://{host}{}?{kept}page=", uri.path()),
         }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.is_asked
     }
 
     pub(crate) fn is_first(&self) -> bool {

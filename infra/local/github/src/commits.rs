@@ -13,11 +13,14 @@ use crate::access::Place;
 use crate::answer::{Answer, Listing, Problem, ok, with_link};
 use crate::git::is_path;
 use crate::history;
+use crate::patches;
 use crate::pulls::in_network;
 use crate::state::App;
 
 /// GitHub shows at most this many files of one comparison.
 const MOST_FILES: usize = 300;
+/// A comparison that nobody asked pages of shows its newest commits, at most this many.
+const MOST_COMMITS: usize = 250;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -64,13 +67,15 @@ async fn show(place: &Place, reference: &str, headers: &HeaderMap) -> Answer {
     let (api_url, html_url) = (place.api_url(), place.html_url());
     let git = &place.repository.git;
     let commit = history::one(git, &sha).await?;
-    let files =
-        history::files(git, commit.parents.first().map(String::as_str), &sha, (&api_url, &html_url)).await?;
+    let parent = commit.parents.first().map(String::as_str);
+    let mut files = history::files(git, parent, &sha, (&api_url, &html_url)).await?;
     let sum = |name: &str| files.iter().filter_map(|file| file[name].as_u64()).sum::<u64>();
     let mut body = commit.in_rest(&api_url, &html_url);
     body["stats"] =
         json!({ "total": sum("changes"), "additions": sum("additions"), "deletions": sum("deletions") });
-    body["files"] = files.into_iter().take(MOST_FILES).collect();
+    files.truncate(MOST_FILES);
+    patches::add(git, parent, &sha, &mut files).await?;
+    body["files"] = Value::Array(files);
     Ok(ok(body))
 }
 
@@ -105,6 +110,7 @@ async fn list(
     Ok(with_link(ok(Value::Array(body)), link))
 }
 
+/// <https://docs.github.com/en/rest/commits/commits#compare-two-commits>
 async fn compare(
     place: Place,
     Path((_, _, range)): Path<(String, String, String)>,
@@ -131,10 +137,15 @@ async fn compare(
     if listing.is_first() {
         files = history::files(git, Some(&merge_base), &head_sha, (&api_url, &html_url)).await?;
         files.truncate(MOST_FILES);
+        patches::add(git, Some(&merge_base), &head_sha, &mut files).await?;
     }
     let mut commits = history::log(git, &[head_sha.as_str(), &format!("^{base_sha}")]).await?;
     commits.reverse();
-    let (page, link) = listing.cut(commits);
+    let (page, link) = if listing.is_asked() {
+        listing.cut(commits)
+    } else {
+        (commits.split_off(commits.len().saturating_sub(MOST_COMMITS)), None)
+    };
     let rest = |commit: &history::Commit| commit.in_rest(&api_url, &html_url);
     let base_commit = rest(&history::one(git, &base_sha).await?);
     let merge_base_commit = if merge_base == base_sha {

@@ -106,6 +106,17 @@ impl Git {
         Ok(found.map(|commit| commit.sha))
     }
 
+    /// The tree of a commit, or the tree that a SHA itself names.
+    pub(crate) async fn tree(&self, name: &str) -> Result<Option<String>> {
+        let named = match self.commit(name).await? {
+            Some(commit) => commit,
+            None if is_sha(name) => name.to_owned(),
+            None => return Ok(None),
+        };
+        let found = self.objects(&[format!("{named}^{{tree}}")]).await?.pop().flatten();
+        Ok(found.map(|tree| tree.sha))
+    }
+
     /// The object a full ref names, not peeled.
     pub(crate) async fn object(&self, reference: &str) -> Result<Option<Object>> {
         if !reference.starts_with("refs/")

@@ -22,6 +22,7 @@ mod jwt;
 mod merges;
 mod options;
 mod page;
+mod patches;
 mod pull_actions;
 mod pull_updates;
 mod pulls;
@@ -33,6 +34,7 @@ mod smart_http;
 mod state;
 mod statuses;
 mod suites;
+mod trees;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -135,6 +137,7 @@ fn router(app: Arc<state::App>) -> Router {
         .merge(deliveries::routes())
         .merge(repositories::routes())
         .merge(contents::routes())
+        .merge(trees::routes())
         .merge(commits::routes())
         .merge(pulls::routes())
         .merge(pull_actions::routes())

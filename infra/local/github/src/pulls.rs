@@ -210,8 +210,12 @@ async fn show(place: Place, Path((_, _, number)): Path<(String, String, u64)>) -
 async fn files(place: Place, Path((_, _, number)): Path<(String, String, u64)>, listing: Listing) -> Answer {
     place.reads("pull_requests")?;
     let pull = find(&place.app, &place.repository, number).ok_or_else(Problem::not_found)?;
+    let git = &place.repository.git;
     let mut files = changed_files(&place.app, &place.repository, &pull).await?;
     files.truncate(MOST_FILES);
+    if let Some(start) = git.merge_base(&pull.base_sha, &pull.head_sha).await? {
+        crate::patches::add(git, Some(&start), &pull.head_sha, &mut files).await?;
+    }
     Ok(listing.array(files))
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod checks;
+mod differences;
 mod discussion;
 mod faults;
 mod hooks;

@@ -288,6 +288,18 @@ impl Copy {
         git(&self.folder, arguments).await
     }
 
+    /// As [`Copy::git`], with a standard input.
+    pub async fn git_fed(&self, arguments: &[&str], input: &str) {
+        use tokio::io::AsyncWriteExt as _;
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(&self.folder).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("git is installed");
+        let mut pipe = child.stdin.take().expect("git has an input");
+        pipe.write_all(input.as_bytes()).await.expect("git reads");
+        drop(pipe);
+        assert!(child.wait().await.expect("git ends").success(), "git {arguments:?}");
+    }
+
     pub fn write(&self, file: &str, text: &str) {
         let file = self.folder.join(file);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
