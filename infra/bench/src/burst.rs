@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use domain::ids::{RepositoryName, RunId, Trust};
+use domain::ids::{RunId, Trust};
 use domain::run::{Run, RunState};
 use local::{Cloud, Watch};
 use serde_json::json;
@@ -29,7 +29,9 @@ const REPOSITORIES: usize = 100;
 const PARALLEL: usize = 32;
 /// The burst with a promise, and that in seconds.
 const PROMISED: (usize, f64) = (100, 20.0);
-/// When a run that has not ended counts as lost.
+/// When a run that waits for nothing counts as lost: sweep looks once a minute, and what it leaves, a person must move.
+const LEFT_ALONE: Duration = Duration::from_mins(3);
+/// When any run that has not ended counts as lost.
 const PATIENCE: Duration = Duration::from_mins(20);
 const POLL: Duration = Duration::from_millis(250);
 /// How often is asked while more runs than this are open: the local AWS has better things to do.
@@ -89,18 +91,22 @@ async fn push_all(bench: &Bench, cloud: &Cloud, size: usize) -> anyhow::Result<V
     let repositories = size.min(REPOSITORIES);
     let token = &record.credentials.github_token;
     let github = record.github_url().replace("http://", &format!("http://x:{token}@"));
+    let start = checkout.commit("What the burst starts from").await?;
+    let mut tips = vec![start.sha.to_string(); repositories];
     let mut runs = Vec::new();
-    for number in 1..=size.div_ceil(repositories) {
-        let commit = checkout.commit(&format!("Commit {number} of the burst")).await?;
-        for repository in 1..=repositories {
-            let repository: RepositoryName = repository_name(repository).parse()?;
-            runs.push(RunId { repository, sha: commit.sha.clone(), trust: Trust::Trusted });
-        }
+    for number in 0..size {
+        // Services of one name share an image repository, so that no two repositories may have a commit in common.
+        let (round, repository) = (number / repositories + 1, number % repositories);
+        let name = repository_name(repository + 1);
+        let message = format!("Commit {round} of {name}");
+        let commit =
+            checkout.git(&["commit-tree", "HEAD^{tree}", "-p", &tips[repository], "-m", &message]).await?;
+        commit.trim().clone_into(&mut tips[repository]);
+        runs.push(RunId { repository: name.parse()?, sha: tips[repository].parse()?, trust: Trust::Trusted });
     }
-    runs.truncate(size);
-    for repository in 1..=repositories {
-        let url = format!("{github}/{}.git", repository_name(repository));
-        checkout.git(&["push", "--quiet", &url, &format!("HEAD:refs/heads/{BRANCH}")]).await?;
+    for (repository, tip) in tips.iter().enumerate() {
+        let url = format!("{github}/{}.git", repository_name(repository + 1));
+        checkout.git(&["push", "--quiet", &url, &format!("{tip}:refs/heads/{BRANCH}")]).await?;
     }
     Ok(runs)
 }
@@ -135,6 +141,7 @@ impl Scene<'_> {
         let mut shown = Instant::now();
         let mut ended = BTreeMap::new();
         let mut seen_open = BTreeSet::new();
+        let mut moved = Instant::now();
         loop {
             // Looking at each run asks much of the local AWS; the index lists those that wait for something.
             let open = self.open().await?;
@@ -151,8 +158,10 @@ impl Scene<'_> {
                         ended.insert(run.clone(), head);
                     }
                 }
+            } else {
+                moved = Instant::now();
             }
-            if ended.len() == runs.len() || seen > PATIENCE {
+            if ended.len() == runs.len() || moved.elapsed() > LEFT_ALONE || seen > PATIENCE {
                 return Ok((ended.into_values().collect(), seen));
             }
             if shown.elapsed() > Duration::from_secs(5) {
