@@ -46,7 +46,8 @@ impl Caller {
             let verdict = app.public_key.verify(secret, app.options.app_id, Timestamp::now().as_second());
             return verdict.map(|()| Self::App).map_err(Problem::unauthorized);
         }
-        Self::of_token(app, secret, NAMELESS_PERSON).ok_or_else(bad)
+        let caller = Self::of_token(app, secret, NAMELESS_PERSON).ok_or_else(bad)?;
+        if caller.is_suspended(app) { Err(Problem::suspended()) } else { Ok(caller) }
     }
 
     fn of_token(app: &App, token: &str, login: &str) -> Option<Self> {
@@ -57,6 +58,13 @@ impl Caller {
         let data = app.data();
         let known = data.tokens.get(token).filter(|known| known.expires_at > Timestamp::now());
         known.cloned().map(Self::Installation)
+    }
+
+    fn is_suspended(&self, app: &App) -> bool {
+        let Self::Installation(token) = self else { return false };
+        let data = app.data();
+        let known = data.installations.iter().find(|known| known.what.id == token.installation);
+        known.is_some_and(|known| known.suspended_at.is_some())
     }
 
     /// The account that a comment or pull request of this caller comes from.

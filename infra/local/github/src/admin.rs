@@ -26,6 +26,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/_local/secondary-limit", put(limit_writes))
         .route("/_local/outage", put(break_down))
         .route("/_local/deliveries/{id}/attempts", post(redeliver))
+        .route(
+            "/_local/repos/{owner}/{repo}/collaborators/{user}",
+            put(set_collaborator).delete(remove_collaborator),
+        )
         .route("/_local/repos/{owner}/{repo}/pulls/{number}/draft", put(set_draft))
         .route("/_local/repos/{owner}/{repo}/merge-queue/{number}", put(enqueue).delete(leave_queue))
         .route("/_local/repos/{owner}/{repo}/check-runs/{id}/rerequest", post(run_again))
@@ -34,7 +38,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// What changes something asks for the push token, so that no page in a browser can do it.
-fn only_people(caller: &Caller) -> Result<(), Problem> {
+pub(crate) fn only_people(caller: &Caller) -> Result<(), Problem> {
     match caller {
         Caller::Person(_) => Ok(()),
         _ => Err(Problem::unauthorized("This route needs the push token")),
@@ -95,6 +99,39 @@ async fn redeliver(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u
         return Err(Problem::not_found());
     }
     Ok((StatusCode::ACCEPTED, axum::Json(json!({}))).into_response())
+}
+
+#[derive(Deserialize)]
+struct Role {
+    /// `admin`, `maintain`, `write`, `triage` or `read`.
+    role: String,
+}
+
+async fn set_collaborator(
+    place: Place,
+    Path((_, _, user)): Path<(String, String, String)>,
+    Body(sent): Body<Role>,
+) -> Answer {
+    only_people(&place.caller)?;
+    if !["admin", "maintain", "write", "triage", "read"].contains(&sent.role.as_str()) {
+        return Err(Problem::unprocessable("There is no such role"));
+    }
+    change_collaborators(&place, &user, Some(sent.role));
+    Ok(ok(json!({})))
+}
+
+async fn remove_collaborator(place: Place, Path((_, _, user)): Path<(String, String, String)>) -> Answer {
+    only_people(&place.caller)?;
+    change_collaborators(&place, &user, None);
+    Ok(ok(json!({})))
+}
+
+fn change_collaborators(place: &Place, user: &str, role: Option<String>) {
+    let mut data = place.app.data();
+    if let Some(known) = data.repositories.iter_mut().find(|known| known.id == place.repository.id) {
+        known.collaborators.retain(|login, _| !login.eq_ignore_ascii_case(user));
+        known.collaborators.extend(role.map(|role| (user.to_owned(), role)));
+    }
 }
 
 #[derive(Deserialize)]

@@ -32,6 +32,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "Resource not accessible by integration")
     }
 
+    /// What tokens of a suspended installation get.
+    pub(crate) fn suspended() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "This installation has been suspended")
+    }
+
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, message)
     }

@@ -93,7 +93,7 @@ async fn create(
         data.comments.push(comment.clone());
         comment
     };
-    tell(&place, &comment, "created").await?;
+    tell(&place, &comment, "created", None).await?;
     Ok(created(comment.json(&place.app, &place.repository)))
 }
 
@@ -144,12 +144,12 @@ async fn edit(place: Place, Path((_, _, id)): Path<(String, String, u64)>, Body(
         return Err(Problem::forbidden());
     }
     let body = sent.check()?;
-    let changed = change(&place, id, |comment| {
-        comment.body = body;
+    let (before, changed) = change(&place, id, |comment| {
+        let before = std::mem::replace(&mut comment.body, body);
         comment.updated_at = now();
-        comment.clone()
+        (before, comment.clone())
     })?;
-    tell(&place, &changed, "edited").await?;
+    tell(&place, &changed, "edited", Some(&before)).await?;
     Ok(ok(changed.json(&place.app, &place.repository)))
 }
 
@@ -157,7 +157,7 @@ async fn remove(place: Place, Path((_, _, id)): Path<(String, String, u64)>) -> 
     may_write(&place)?;
     let removed = change(&place, id, |comment| comment.clone())?;
     place.app.data().comments.retain(|known| known.id != id);
-    tell(&place, &removed, "deleted").await?;
+    tell(&place, &removed, "deleted", None).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -196,13 +196,22 @@ async fn react(
     Ok(if is_new { created(reaction) } else { ok(reaction) })
 }
 
+#[derive(Deserialize)]
+struct Kind {
+    content: Option<String>,
+}
+
 async fn list_reactions(
     place: Place,
     Path((_, _, id)): Path<(String, String, u64)>,
+    Query(Kind { content }): Query<Kind>,
     listing: Listing,
 ) -> Answer {
     place.reads("issues").or_else(|_| place.reads("pull_requests"))?;
-    Ok(listing.array(change(&place, id, |comment| comment.reactions.iter().map(Reaction::json).collect())?))
+    let found = change(&place, id, |comment| comment.reactions.clone())?;
+    let wanted =
+        found.iter().filter(|known| content.as_ref().is_none_or(|content| *content == known.content));
+    Ok(listing.array(wanted.map(Reaction::json).collect()))
 }
 
 /// Does something with one comment under the lock.
@@ -213,7 +222,8 @@ fn change<T>(place: &Place, id: u64, edit: impl FnOnce(&mut Comment) -> T) -> Re
     found.map(edit).ok_or_else(Problem::not_found)
 }
 
-async fn tell(place: &Place, comment: &Comment, action: &str) -> Result<(), Problem> {
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment>
+async fn tell(place: &Place, comment: &Comment, action: &str, before: Option<&str>) -> Result<(), Problem> {
     let pull = pulls::find(&place.app, &place.repository, comment.issue).ok_or_else(Problem::not_found)?;
     let mut issue = pulls::in_payload(&place.app, &pull).await?;
     // The event names the issue behind the pull request, which has neither head nor base.
@@ -222,12 +232,15 @@ async fn tell(place: &Place, comment: &Comment, action: &str) -> Result<(), Prob
         fields.retain(|name, _| !["head", "base", "url"].contains(&name.as_str()));
     }
     issue["pull_request"] = json!({ "url": url, "html_url": issue["html_url"] });
-    let payload = json!({
+    let mut payload = json!({
         "action": action,
         "issue": issue,
         "comment": comment.json(&place.app, &place.repository),
         "sender": place.caller.account(&place.app),
     });
+    if let Some(before) = before {
+        payload["changes"] = json!({ "body": { "from": before } });
+    }
     webhook::send(&place.app, &place.repository, "issue_comment", payload);
     Ok(())
 }
@@ -247,8 +260,19 @@ impl Comment {
             "updated_at": self.updated_at,
             "author_association": repository.association(self.author["login"].as_str().unwrap_or_default()),
             "performed_via_github_app": if self.by_app { crate::installation_tokens::app_json(app) } else { Value::Null },
-            "reactions": { "total_count": self.reactions.len() },
+            "reactions": self.sum_of_reactions(),
         })
+    }
+}
+
+impl Comment {
+    fn sum_of_reactions(&self) -> Value {
+        let count = |content: &str| self.reactions.iter().filter(|known| known.content == content).count();
+        let mut sum = json!({ "total_count": self.reactions.len() });
+        for content in REACTIONS {
+            sum[content] = json!(count(content));
+        }
+        sum
     }
 }
 

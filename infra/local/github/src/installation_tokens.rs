@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::access::{Caller, Place};
 use crate::answer::{Answer, Body, Listing, Problem, ok};
-use crate::options::Installation;
+use crate::installations::Installed;
 use crate::state::{App, Repository, account, now, random_hex};
 
 const LIFE_OF_A_TOKEN: SignedDuration = SignedDuration::from_hours(1);
@@ -31,7 +31,7 @@ pub(crate) struct InstallationToken {
 
 impl InstallationToken {
     pub(crate) fn covers(&self, app: &App, repository: &Repository) -> bool {
-        app.installation_of(repository).is_some_and(|installation| installation.id == self.installation)
+        app.installation_of(repository).is_some_and(|known| known.what.id == self.installation)
             && self.repositories.as_ref().is_none_or(|ids| ids.contains(&repository.id))
     }
 }
@@ -67,28 +67,37 @@ pub(crate) fn app_json(app: &App) -> Value {
         "name": slug,
         "html_url": format!("{}/apps/{slug}", app.base_url()),
         "events": app.options.events,
-        "installations_count": app.options.installations.len(),
+        "installations_count": standing(app).len(),
     })
 }
 
 async fn list_installations(State(app): State<Arc<App>>, caller: Caller, listing: Listing) -> Answer {
     only_app(&caller)?;
-    Ok(listing.array(app.options.installations.iter().map(|known| installation_json(&app, known)).collect()))
+    Ok(listing.array(standing(&app).iter().map(|known| installation_json(&app, known)).collect()))
 }
 
 async fn show_installation(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u64>) -> Answer {
     only_app(&caller)?;
-    let found = app.options.installations.iter().find(|known| known.id == id);
-    Ok(ok(installation_json(&app, found.ok_or_else(Problem::not_found)?)))
+    Ok(ok(installation_json(&app, &find(&app, id)?)))
 }
 
 async fn installation_of_repository(place: Place) -> Answer {
     only_app(&place.caller)?;
     let found = place.app.installation_of(&place.repository).ok_or_else(Problem::not_found)?;
-    Ok(ok(installation_json(&place.app, found)))
+    Ok(ok(installation_json(&place.app, &found)))
 }
 
-fn installation_json(app: &App, installation: &Installation) -> Value {
+/// Those that nobody has removed.
+fn standing(app: &App) -> Vec<Installed> {
+    app.data().installations.iter().filter(|known| !known.is_deleted).cloned().collect()
+}
+
+fn find(app: &App, id: u64) -> Result<Installed, Problem> {
+    standing(app).into_iter().find(|known| known.what.id == id).ok_or_else(Problem::not_found)
+}
+
+pub(crate) fn installation_json(app: &App, installed: &Installed) -> Value {
+    let installation = &installed.what;
     let id = installation.id;
     json!({
         "id": id,
@@ -101,7 +110,7 @@ fn installation_json(app: &App, installation: &Installation) -> Value {
         "events": app.options.events,
         "access_tokens_url": format!("{}/app/installations/{id}/access_tokens", app.base_url()),
         "repositories_url": format!("{}/installation/repositories", app.base_url()),
-        "suspended_at": null,
+        "suspended_at": installed.suspended_at,
     })
 }
 
@@ -119,9 +128,11 @@ async fn create_token(
     Body(wanted): Body<Wanted>,
 ) -> Answer {
     only_app(&caller)?;
-    let installation =
-        app.options.installations.iter().find(|known| known.id == id).ok_or_else(Problem::not_found)?;
-    let covered = covered(&app, installation);
+    let installed = find(&app, id)?;
+    if installed.suspended_at.is_some() {
+        return Err(Problem::suspended());
+    }
+    let (covered, installation) = (covered(&app, &installed), installed.what);
     let narrowed = (wanted.repositories.is_some() || wanted.repository_ids.is_some()).then(|| {
         let names = wanted.repositories.unwrap_or_default();
         let by_name =
@@ -168,11 +179,8 @@ async fn create_token(
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }
 
-fn covered(app: &App, installation: &Installation) -> Vec<Repository> {
-    let all = app.data().repositories.clone();
-    let covers =
-        |known: &Repository| app.installation_of(known).is_some_and(|found| found.id == installation.id);
-    all.into_iter().filter(covers).collect()
+pub(crate) fn covered(app: &App, installed: &Installed) -> Vec<Repository> {
+    app.data().repositories.iter().filter(|known| installed.covers(known)).cloned().collect()
 }
 
 async fn list_repositories(State(app): State<Arc<App>>, caller: Caller, listing: Listing) -> Answer {

@@ -18,6 +18,7 @@ mod faults;
 mod git;
 mod history;
 mod installation_tokens;
+mod installations;
 mod jwt;
 mod merges;
 mod options;
@@ -154,6 +155,7 @@ fn router(app: Arc<state::App>) -> Router {
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), faults::refuse_in_outage))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), requests::count))
         .merge(admin::routes())
+        .merge(installations::routes())
         .merge(page::routes())
         .fallback(smart_http::handle)
         .layer(DefaultBodyLimit::max(26 * 1024 * 1024))

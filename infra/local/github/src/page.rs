@@ -132,13 +132,19 @@ fn pulls(html: &mut String, app: &App, repository: &Repository) -> std::fmt::Res
     for pull in data.pulls.iter().filter(|pull| pull.base_repository == repository.id) {
         let state = if pull.merged {
             "merged"
+        } else if pull.open && pull.draft {
+            "draft"
         } else if pull.open {
             "open"
         } else {
             "closed"
         };
         let (title, head, base) = (escape(&pull.title), escape(&pull.head_branch), escape(&pull.base_branch));
-        writeln!(html, "<article><h3>#{} {title}</h3><p>{state}: {head} into {base}</p>", pull.number)?;
+        writeln!(html, "<article><h3>#{} {title}</h3><p>{state}: {head} into {base}", pull.number)?;
+        for label in &pull.labels {
+            write!(html, " <small>[{}]</small>", escape(&label.name))?;
+        }
+        html.push_str("</p>");
         let mine = |id: u64, issue: u64| id == repository.id && issue == pull.number;
         for comment in data.comments.iter().filter(|known| mine(known.repository, known.issue)) {
             let (author, body) =

@@ -114,6 +114,7 @@ async fn show_ref(place: Place, Path((_, _, name)): Path<(String, String, String
     })))
 }
 
+/// <https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user>
 async fn permission(place: Place, Path((_, _, user)): Path<(String, String, String)>) -> Answer {
     place.reads("metadata")?;
     let role = place.repository.role(&user);
@@ -123,11 +124,19 @@ async fn permission(place: Place, Path((_, _, user)): Path<(String, String, Stri
         "triage" => "read",
         other => other,
     };
-    Ok(ok(json!({
-        "permission": permission,
-        "role_name": role,
-        "user": account(place.app.base_url(), &user, "User"),
-    })))
+    let levels = ["none", "read", "triage", "write", "maintain", "admin"];
+    let height = |role: &str| levels.iter().position(|level| *level == role).unwrap_or_default();
+    let reaches = |level: &str| height(role) >= height(level);
+    let mut account = account(place.app.base_url(), &user, "User");
+    account["role_name"] = json!(role);
+    account["permissions"] = json!({
+        "pull": reaches("read"),
+        "triage": reaches("triage"),
+        "push": reaches("write"),
+        "maintain": reaches("maintain"),
+        "admin": reaches("admin"),
+    });
+    Ok(ok(json!({ "permission": permission, "role_name": role, "user": account })))
 }
 
 async fn zip_of_default_branch(place: Place) -> Answer {

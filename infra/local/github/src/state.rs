@@ -15,9 +15,10 @@ use crate::comments::Comment;
 use crate::deployments::Deployment;
 use crate::git::Git;
 use crate::installation_tokens::InstallationToken;
+use crate::installations::Installed;
 use crate::jwt::PublicKey;
 use crate::merges::Group;
-use crate::options::{Installation, NewRepository, Options};
+use crate::options::{NewRepository, Options};
 use crate::pulls::Pull;
 use crate::statuses::CommitStatus;
 use crate::suites::CheckSuite;
@@ -45,6 +46,7 @@ pub(crate) struct Data {
     pub(crate) comments: Vec<Comment>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) statuses: Vec<CommitStatus>,
+    pub(crate) installations: Vec<Installed>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) target: Target,
     pub(crate) tokens: HashMap<String, InstallationToken>,
@@ -121,7 +123,8 @@ impl App {
         let public_key =
             PublicKey::from_pem(&options.app_public_key_pem).context("read the App's public key")?;
         let target = Target { url: options.webhook_url.clone(), secret: options.webhook_secret.clone() };
-        let data = Data { target, rate_limit: options.rate_limit, ..Data::default() };
+        let installations = options.installations.iter().cloned().map(Installed::new).collect();
+        let data = Data { target, installations, rate_limit: options.rate_limit, ..Data::default() };
         let wanted = options.repositories.clone();
         let download_key = hmac::Key::new(hmac::HMAC_SHA256, random_hex(32).as_bytes());
         let app =
@@ -161,13 +164,9 @@ impl App {
         hex::encode(hmac::sign(&self.download_key, format!("{}:{sha}", repository.id).as_bytes()))
     }
 
-    /// The installation that covers a repository.
-    pub(crate) fn installation_of(&self, repository: &Repository) -> Option<&Installation> {
-        self.options.installations.iter().find(|installation| {
-            let covers = |name: &String| name.eq_ignore_ascii_case(&repository.name);
-            installation.account.eq_ignore_ascii_case(&repository.owner)
-                && installation.repositories.as_ref().is_none_or(|names| names.iter().any(covers))
-        })
+    /// The installation that covers a repository, also a suspended one.
+    pub(crate) fn installation_of(&self, repository: &Repository) -> Option<Installed> {
+        self.data().installations.iter().find(|known| known.covers(repository)).cloned()
     }
 
     pub(crate) async fn create_repository(&self, wanted: NewRepository) -> Result<Repository> {

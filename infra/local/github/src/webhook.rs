@@ -22,7 +22,7 @@ const LARGEST_PAYLOAD: usize = 25 * 1024 * 1024;
 const LARGEST_REMEMBERED_ANSWER: usize = 64 * 1024;
 const REMEMBERED_DELIVERIES: usize = 2000;
 /// The App has one webhook; this is its number.
-const HOOK_ID: u64 = 1;
+pub(crate) const HOOK_ID: u64 = 1;
 
 /// Where deliveries go and what they are signed with.
 #[derive(Clone, Default)]
@@ -39,8 +39,8 @@ pub(crate) struct Delivery {
     pub(crate) guid: String,
     pub(crate) event: String,
     pub(crate) action: Option<String>,
-    pub(crate) repository: u64,
-    pub(crate) installation: u64,
+    pub(crate) repository: Option<u64>,
+    pub(crate) installation: Option<u64>,
     pub(crate) redelivery: bool,
     pub(crate) delivered_at: Timestamp,
     pub(crate) payload: Bytes,
@@ -61,16 +61,24 @@ pub(crate) struct Outcome {
 
 /// Sends an event about a repository to the App, when it is installed there and subscribed to it.
 pub(crate) fn send(app: &Arc<App>, repository: &Repository, event: &str, mut payload: Value) {
-    let Some(installation) = app.installation_of(repository) else { return };
-    if !is_heard(app, event) {
+    let installed = app.installation_of(repository).filter(|known| known.suspended_at.is_none());
+    let Some(installation) = installed.map(|known| known.what).filter(|_| is_heard(app, event)) else {
         return;
-    }
+    };
     payload["repository"] = crate::repositories::in_payload(app, repository);
     payload["installation"] = json!({
         "id": installation.id,
         "node_id": crate::state::node_id("Installation", installation.id),
     });
-    let action = payload["action"].as_str().map(str::to_owned);
+    post(app, event, &payload, Some(repository.id), Some(installation.id));
+}
+
+/// Sends an event about the App itself or one of its installations, which it hears in any case.
+pub(crate) fn send_to_app(app: &Arc<App>, installation: Option<u64>, event: &str, payload: &Value) {
+    post(app, event, payload, None, installation);
+}
+
+fn post(app: &Arc<App>, event: &str, payload: &Value, repository: Option<u64>, installation: Option<u64>) {
     let body = Bytes::from(payload.to_string());
     if body.len() > LARGEST_PAYLOAD {
         tracing::warn!(event, size = body.len(), "no delivery: the payload is larger than GitHub sends");
@@ -79,9 +87,9 @@ pub(crate) fn send(app: &Arc<App>, repository: &Repository, event: &str, mut pay
     let draft = Draft {
         guid: uuid(),
         event: event.to_owned(),
-        action,
-        repository: repository.id,
-        installation: installation.id,
+        action: payload["action"].as_str().map(str::to_owned),
+        repository,
+        installation,
         redelivery: false,
         payload: body,
     };
@@ -115,8 +123,8 @@ struct Draft {
     guid: String,
     event: String,
     action: Option<String>,
-    repository: u64,
-    installation: u64,
+    repository: Option<u64>,
+    installation: Option<u64>,
     redelivery: bool,
     payload: Bytes,
 }

@@ -136,8 +136,21 @@ async fn the_permission_of_a_person_is_told() {
     ];
     for (repository, login, permission, role) in cases {
         let line = format!("GET /repos/acme/{repository}/collaborators/{login}/permission");
-        world.check(&line, &app, None, 200, json!({ "permission": permission, "role_name": role })).await;
+        let expected = json!({
+            "permission": permission, "role_name": role,
+            "user": { "login": login, "role_name": role, "permissions": { "push": permission == "admin" || permission == "write" } },
+        });
+        world.check(&line, &app, None, 200, expected).await;
     }
+    let tom = "/_local/repos/acme/team/collaborators/Tom";
+    let asked = "GET /repos/acme/team/collaborators/tom/permission";
+    let role = |role: &str| Some(json!({ "role": role }));
+    world.check(&format!("PUT {tom}"), &app, role("admin"), 401, json!({})).await;
+    world.check(&format!("PUT {tom}"), &person("acme"), role("owner"), 422, json!({})).await;
+    world.check(&format!("PUT {tom}"), &person("acme"), role("write"), 200, json!({})).await;
+    world.check(asked, &app, None, 200, json!({ "permission": "write", "role_name": "write" })).await;
+    world.check(&format!("DELETE {tom}"), &person("acme"), None, 200, json!({})).await;
+    world.check(asked, &app, None, 200, json!({ "permission": "read", "role_name": "read" })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

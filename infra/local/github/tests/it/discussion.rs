@@ -30,7 +30,12 @@ async fn comments_are_written_edited_and_told() {
     world
         .check(&format!("PATCH {one}"), &app, Some(json!({ "body": "Done" })), 200, json!({ "body": "Done" }))
         .await;
-    assert_eq!(world.hook_of("issue_comment").await.payload["action"], "edited");
+    let edited = world.hook_of("issue_comment").await.payload;
+    assert_eq!(
+        (&edited["action"], &edited["changes"]),
+        (&json!("edited"), &json!({ "body": { "from": "Planned" } }))
+    );
+    assert_eq!(edited["comment"]["performed_via_github_app"]["id"], 77);
     world.check(&format!("GET {one}"), &app, None, 200, json!({ "body": "Done" })).await;
 
     let command = json!({ "body": "/ok-to-test" });
@@ -40,6 +45,7 @@ async fn comments_are_written_edited_and_told() {
     let told = world.hook_of("issue_comment").await.payload;
     assert_eq!((&told["comment"]["body"], &told["sender"]["login"]), (&json!("/ok-to-test"), &json!("dana")));
     assert_eq!(told["issue"]["number"], 1);
+    assert!(told["comment"]["performed_via_github_app"].is_null(), "a person wrote it");
     assert!(told["issue"]["pull_request"]["url"].as_str().is_some_and(|url| url.ends_with("/pulls/1")));
     let edit = format!("PATCH {REPO}/issues/comments/{}", said["id"]);
     world.check(&edit, &app, Some(json!({ "body": "x" })), 403, json!({})).await;
@@ -69,6 +75,7 @@ async fn comments_are_written_edited_and_told() {
         .await;
     let reply = world.call(&format!("DELETE {one}"), &app, None).await;
     assert_eq!(reply.status, 204);
+    assert_eq!(world.hook_of_action("issue_comment", "deleted").await["comment"]["body"], "Done");
     world.check(&format!("GET {one}"), &app, None, 404, json!({})).await;
 }
 
@@ -87,9 +94,19 @@ async fn a_reaction_counts_once_for_each_account() {
     world.check(&post, &app, Some(eyes.clone()), 200, json!({ "content": "eyes" })).await;
     world.check(&post, &person("rosa"), Some(eyes), 201, json!({})).await;
     world.check(&post, &app, Some(json!({ "content": "applause" })), 422, json!({})).await;
+    for content in ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket"] {
+        world
+            .check(&post, &app, Some(json!({ "content": content })), 201, json!({ "content": content }))
+            .await;
+    }
+    let one = format!("GET {REPO}/issues/comments/{}", comment["id"]);
+    let sum = json!({ "reactions": { "total_count": 9, "eyes": 2, "rocket": 1 } });
+    world.check(&one, &app, None, 200, sum).await;
+    let rockets = json!([{ "content": "rocket", "user": { "type": "Bot" } }]);
+    world.check(&format!("GET {reactions}?content=rocket"), &app, None, 200, rockets).await;
     world
         .check(
-            &format!("GET {reactions}"),
+            &format!("GET {reactions}?content=eyes"),
             &app,
             None,
             200,

@@ -45,6 +45,22 @@ async fn a_failed_delivery_is_not_repeated_but_can_be_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_button_sends_the_same_bytes_under_the_same_name() {
+    let world = World::start().await;
+    world.clone_of("acme/shop").await.push_file("develop", "a", "1").await;
+    let first = world.hook().await;
+    let again = format!("POST /_local/deliveries/{}/attempts", settled(&world, 1).await[0]["id"]);
+    world.check(&again, &world.app().await, None, 401, json!({})).await;
+    world.check(&again, &person("rosa"), None, 202, json!({})).await;
+    let second = world.hook().await;
+    assert_eq!(second.bytes, first.bytes);
+    for name in ["x-github-delivery", "x-github-event", "x-hub-signature-256"] {
+        assert_eq!(second.header(name), first.header(name), "{name}");
+    }
+    world.check("POST /_local/deliveries/1/attempts", &person("rosa"), None, 404, json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_nobody_serves_is_a_recorded_failure() {
     let world = World::start().await;
     // The port of a listener that has gone.

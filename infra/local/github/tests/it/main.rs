@@ -6,6 +6,8 @@ mod differences;
 mod discussion;
 mod faults;
 mod hooks;
+mod installations;
+mod keys;
 mod merges;
 mod page;
 mod pull_actions;

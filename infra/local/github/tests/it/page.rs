@@ -24,8 +24,10 @@ async fn the_page_shows_commits_checks_comments_and_deliveries() {
         "output": { "title": "1 of 9 tests failed", "summary": "See below", "annotations": [annotation] },
     });
     world.check("POST /repos/acme/shop/check-runs", &app, Some(body), 201, json!({})).await;
-    let body = json!({ "title": "A pull request", "head": "feature", "base": "develop" });
+    let body = json!({ "title": "A pull request", "head": "feature", "base": "develop", "draft": true });
     world.check("POST /repos/acme/shop/pulls", &person("dana"), Some(body), 201, json!({})).await;
+    let body = json!({ "labels": ["a <label>"] });
+    world.check("POST /repos/acme/shop/issues/1/labels", &app, Some(body), 200, json!([{}])).await;
     let body = json!({ "body": "A comment & more" });
     world.check("POST /repos/acme/shop/issues/1/comments", &app, Some(body), 201, json!({})).await;
     let body = json!({ "ref": sha, "environment": "development", "required_contexts": [] });
@@ -45,6 +47,8 @@ async fn the_page_shows_commits_checks_comments_and_deliveries() {
         "3 != 4",
         "[Roll back]",
         "A pull request",
+        "draft: feature into develop",
+        "[a &lt;label&gt;]",
         "slipway[bot]",
         "A comment &amp; more",
         "development",

@@ -1,24 +1,25 @@
 //! One stand-in on its own port and folder, a receiver of its webhooks, a git client, an HTTP client.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use local_github::{GitHub, Installation, NewRepository, Options};
-use ring::{hmac, rand::SystemRandom, rsa, signature};
-use serde_json::{Value, json};
+use ring::hmac;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::{Mutex, mpsc, watch};
+
+pub use crate::keys::{KEYS, OTHER_KEYS, jwt, now};
 
 pub const APP_ID: u64 = 77;
 pub const INSTALLATION: u64 = 501;
@@ -26,53 +27,13 @@ pub const PUSH_TOKEN: &str = "push-token-of-the-tests";
 pub const SECRET: &str = "It's a Secret to Everybody";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An RSA key pair: the private key to sign with, the public one for the stand-in.
-pub struct Keys {
-    pair: rsa::KeyPair,
-    pub public_pem: String,
-}
-
-pub static KEYS: LazyLock<Keys> = LazyLock::new(Keys::generate);
-/// A second pair, which the App does not have.
-pub static OTHER_KEYS: LazyLock<Keys> = LazyLock::new(Keys::generate);
-
-impl Keys {
-    fn generate() -> Self {
-        let private = openssl(&["genrsa", "-traditional", "2048"], "");
-        let public_pem = openssl(&["rsa", "-pubout"], &private);
-        let body: String = private.lines().filter(|line| !line.starts_with("-----")).collect();
-        let der = STANDARD.decode(body).expect("openssl writes base64");
-        Self { pair: rsa::KeyPair::from_der(&der).expect("openssl writes a key"), public_pem }
-    }
-
-    pub fn sign(&self, claims: &Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", encode(&json!({ "alg": "RS256", "typ": "JWT" })), encode(claims));
-        let mut signature = vec![0; self.pair.public().modulus_len()];
-        self.pair
-            .sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .expect("the key signs");
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-fn openssl(arguments: &[&str], input: &str) -> String {
-    use std::io::Write as _;
-    let mut command = std::process::Command::new("openssl");
-    command.args(arguments).stdin(std::process::Stdio::piped());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-    let mut child = command.spawn().expect("openssl is installed");
-    child.stdin.take().expect("openssl has an input").write_all(input.as_bytes()).expect("openssl reads");
-    let output = child.wait_with_output().expect("openssl ends");
-    assert!(output.status.success(), "openssl {arguments:?}");
-    String::from_utf8(output.stdout).expect("openssl writes text")
-}
-
 /// A webhook as it arrived; its signature has been checked.
 #[derive(Debug)]
 pub struct Hook {
     pub headers: HeaderMap,
     pub payload: Value,
+    /// The very bytes that were signed.
+    pub bytes: Bytes,
 }
 
 impl Hook {
@@ -340,20 +301,9 @@ pub async fn try_git(folder: &Path, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(shown).trim().to_owned())
 }
 
-/// A valid token of the App.
-pub fn jwt() -> String {
-    let now = now();
-    format!("Bearer {}", KEYS.sign(&json!({ "iss": APP_ID, "iat": now - 30, "exp": now + 500 })))
-}
-
 /// An `Authorization` value of a person.
 pub fn person(login: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{login}:{PUSH_TOKEN}")))
-}
-
-pub fn now() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right");
-    i64::try_from(elapsed.as_secs()).expect("the clock is right")
 }
 
 fn path(path: &Path) -> String {
@@ -397,6 +347,6 @@ async fn receive(State((sender, answer)): State<Receiver>, headers: HeaderMap, b
         return StatusCode::UNAUTHORIZED;
     }
     let payload = serde_json::from_slice(&body).expect("webhooks are JSON");
-    sender.send(Hook { headers, payload }).expect("the test listens");
+    sender.send(Hook { headers, payload, bytes: body }).expect("the test listens");
     *answer.borrow()
 }
