@@ -100,7 +100,7 @@ pub const READS: [&str; 26] = [
     "store.picture",
     "store.releases",
     "store.run",
-    "store.task",
+    "store.case",
     "store.tasks",
     "store.timeline",
     "store.tips",
