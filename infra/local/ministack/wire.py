@@ -1,11 +1,13 @@
 """What passes over the wire to the local AWS: counted by who asked what, timed, and disturbed where that is wished.
 
 `GET /_slipway/requests` tells what was counted since the start or the last `DELETE` of the same path.
+`POST /_slipway/roles` gives the credentials of a role.
 `PUT /_slipway/faults` switches faults on for the calls of functions, `DELETE` off, `GET` tells what was done.
 """
 
 import json
 import re
+import secrets
 import threading
 import time
 
@@ -92,6 +94,9 @@ class Wire:
         elif route == ("DELETE", "/_slipway/requests"):
             self.reset()
             await answer(send, 200, {})
+        elif route == ("POST", "/_slipway/roles"):
+            wanted = json.loads(await body_of(receive))
+            await answer(send, 200, assume(wanted["role"], wanted["session"]))
         elif route == ("PUT", "/_slipway/faults"):
             settings = json.loads((await body_of(receive)) or b"{}")
             self.calm()
@@ -118,6 +123,27 @@ class Wire:
                 for (caller, service, operation), (count, seconds) in sorted(self.counts.items())
             ]
             return {"requests": counts, "cpu_seconds": time.process_time() - self.cpu_start}
+
+
+def assume(role, session):
+    """Credentials of a role for a service that AWS lets assume it, which MiniStack's AssumeRole cannot express."""
+    from ministack.services import sts
+
+    account, name = role.split(":")[4], role.rpartition("/")[2]
+    credentials = {
+        "AccessKeyId": f"ASIA{secrets.token_hex(8).upper()}",
+        "SecretAccessKey": secrets.token_hex(20),
+        "SessionToken": secrets.token_hex(40),
+    }
+    sts.register_session(credentials["AccessKeyId"], {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+        "UserId": f"{name}:{session}",
+        "SecretAccessKey": credentials["SecretAccessKey"],
+        "SessionToken": credentials["SessionToken"],
+        "AccountId": account,
+        "PrincipalType": "AssumedRole",
+    })
+    return credentials
 
 
 async def swallow(_message):

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
-use crate::Service;
+use crate::aws::LocalAws;
 use crate::build::{ArtifactTarget, Artifacts, Build};
 use crate::buildspec::ArtifactFiles;
 use crate::container::Container;
@@ -24,7 +24,7 @@ pub(crate) struct File {
 
 /// Uploads the artifacts of a build to where it was told to. Where nothing is to be kept, nothing is done.
 pub(crate) async fn upload(
-    service: &Service,
+    aws: &LocalAws,
     build: &Build,
     files: Option<&ArtifactFiles>,
     container: &Container,
@@ -41,29 +41,29 @@ pub(crate) async fn upload(
     if build.target.packaging.as_deref() != Some("ZIP") {
         for file in files {
             let key = format!("{key}/{}", file.path);
-            service.aws.put_object(bucket, key.trim_start_matches('/'), file.content.into()).await?;
+            aws.put_object(bucket, key.trim_start_matches('/'), file.content.into()).await?;
         }
         return Ok(Artifacts { location: Some(format!("arn:aws:s3:::{bucket}/{key}")), sha256sum: None });
     }
-    put_zip(service, bucket, &key, files).await
+    put_zip(aws, bucket, &key, files).await
 }
 
 /// Uploads files as one zip to where the build's artifacts go.
 pub(crate) async fn store_zip(
-    service: &Service,
+    aws: &LocalAws,
     build: &Build,
     name: &str,
     files: Vec<File>,
 ) -> anyhow::Result<Artifacts> {
     let bucket = build.target.location.as_deref().context("the artifacts have no bucket")?;
     let chosen = ArtifactFiles { name: Some(name.to_owned()), ..ArtifactFiles::default() };
-    put_zip(service, bucket, &key(&build.target, &chosen, build.uuid()), files).await
+    put_zip(aws, bucket, &key(&build.target, &chosen, build.uuid()), files).await
 }
 
-async fn put_zip(service: &Service, bucket: &str, key: &str, files: Vec<File>) -> anyhow::Result<Artifacts> {
+async fn put_zip(aws: &LocalAws, bucket: &str, key: &str, files: Vec<File>) -> anyhow::Result<Artifacts> {
     let zip = tokio::task::spawn_blocking(move || pack(&files)).await??;
     let digest = hex::encode(Sha256::digest(&zip));
-    service.aws.put_object(bucket, key, zip).await?;
+    aws.put_object(bucket, key, zip).await?;
     Ok(Artifacts { location: Some(format!("arn:aws:s3:::{bucket}/{key}")), sha256sum: Some(digest) })
 }
 

@@ -1,7 +1,7 @@
 //! The other services of the local cloud, as far as a build needs them.
 //!
 //! Projects must pass through as the very JSON they are, so this speaks the wire itself: one POST for each
-//! operation of the JSON services, GET and PUT for S3. The local AWS checks no signatures.
+//! operation of the JSON services, GET and PUT for S3. What a build asks for is asked with its role's credentials.
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -10,13 +10,16 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::sign::{self, Credentials, Unsigned};
 
 /// A client of the local AWS.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalAws {
     endpoint: String,
     region: String,
+    credentials: Credentials,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -25,7 +28,36 @@ impl LocalAws {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), region: region.to_owned(), client }
+        Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            region: region.to_owned(),
+            credentials: Credentials::owner(),
+            client,
+        }
+    }
+
+    /// The same for whoever has the role: what the role may not do is refused.
+    pub(crate) async fn of_role(&self, role: &str, session: &str) -> anyhow::Result<Self> {
+        let request =
+            Request::builder().method(Method::POST).uri(format!("{}/_slipway/roles", self.endpoint));
+        let body = json!({ "role": role, "session": session }).to_string();
+        let (parts, body) = self.send(request.body(Full::new(body.into()))?).await?.into_parts();
+        if !parts.status.is_success() {
+            bail!("the role {role} cannot be assumed: {}", String::from_utf8_lossy(&body));
+        }
+        let answer: Value = serde_json::from_slice(&body)?;
+        let text = |name: &str| answer[name].as_str().map(str::to_owned).context("incomplete credentials");
+        let credentials = Credentials {
+            access_key: text("AccessKeyId")?,
+            secret: text("SecretAccessKey")?,
+            session_token: Some(text("SessionToken")?),
+        };
+        Ok(Self { credentials, ..self.clone() })
+    }
+
+    /// As programs in a build find them.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Hands on an operation of CodeBuild as it came, and its answer as it is.
@@ -52,11 +84,9 @@ impl LocalAws {
         key: &str,
         version: Option<&str>,
     ) -> anyhow::Result<(Bytes, Option<String>)> {
-        let mut path = object_path(bucket, key);
-        if let Some(version) = version.filter(|version| !version.is_empty()) {
-            path = format!("{path}?versionId={}", encode(version));
-        }
-        let request = self.request("GET", &path, "s3").body(Full::default())?;
+        let version = version.filter(|version| !version.is_empty());
+        let query = version.map(|version| format!("versionId={}", encode(version))).unwrap_or_default();
+        let request = self.s3(&Method::GET, &object_path(bucket, key), &query, Bytes::new())?;
         let (parts, body) = self.send(request).await?.into_parts();
         if !parts.status.is_success() {
             bail!("s3://{bucket}/{key} cannot be read: {}", parts.status);
@@ -67,7 +97,7 @@ impl LocalAws {
 
     /// Writes an object.
     pub(crate) async fn put_object(&self, bucket: &str, key: &str, body: Bytes) -> anyhow::Result<()> {
-        let request = self.request("PUT", &object_path(bucket, key), "s3").body(Full::new(body))?;
+        let request = self.s3(&Method::PUT, &object_path(bucket, key), "", body)?;
         let (parts, body) = self.send(request).await?.into_parts();
         if !parts.status.is_success() {
             bail!(
@@ -97,20 +127,41 @@ impl LocalAws {
     }
 
     fn json_request(&self, service: &str, target: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
-        let request = self.request("POST", "/", service);
-        let request = request.header("x-amz-target", target);
-        let request = request.header(header::CONTENT_TYPE, "application/x-amz-json-1.1");
-        Ok(request.body(Full::new(body))?)
+        let mut request = self.signed(&Method::POST, "/", "", service, Some(target), body)?;
+        let json = header::HeaderValue::from_static("application/x-amz-json-1.1");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        Ok(request)
     }
 
-    fn request(&self, method: &str, path: &str, service: &str) -> http::request::Builder {
-        let scope = format!("test/20260101/{}/{service}/aws4_request", self.region);
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={:064}", 0);
-        Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.endpoint))
-            .header(header::AUTHORIZATION, authorization)
+    fn s3(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        self.signed(method, path, query, "s3", None, body)
+    }
+
+    fn signed(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        service: &str,
+        target: Option<&str>,
+        body: Bytes,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let host = self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, host)| host);
+        let region = &self.region;
+        let unsigned =
+            Unsigned { method: method.as_str(), host, path, query, target, body: &body, region, service };
+        let headers = sign::headers(&unsigned, &self.credentials, jiff::Timestamp::now());
+        let separator = if query.is_empty() { "" } else { "?" };
+        let request =
+            Request::builder().method(method).uri(format!("{}{path}{separator}{query}", self.endpoint));
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        Ok(request.body(Full::new(body))?)
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Bytes>> {

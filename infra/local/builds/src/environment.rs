@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::Service;
+use crate::aws::LocalAws;
 use crate::build::{Build, Variable};
 use crate::buildspec::Env;
 use crate::session::{AUTHORITIES, SOURCE};
@@ -30,6 +30,7 @@ const AUTHORITIES_VARIABLES: [&str; 7] = [
 /// The variables of a build in CodeBuild's order: the start's over the project's over the build specification's.
 pub(crate) async fn variables(
     service: &Service,
+    aws: &LocalAws,
     build: &Build,
     env: &Env,
     version: Option<&str>,
@@ -38,7 +39,7 @@ pub(crate) async fn variables(
     if service.options.ca_bundle.is_some() {
         variables.all.extend(AUTHORITIES_VARIABLES.map(|name| (name.to_owned(), AUTHORITIES.to_owned())));
     }
-    variables.all.extend(role(service, build));
+    variables.all.extend(role(service, aws, build));
     variables.all.extend(env.plain().map(|(name, value)| (name.to_owned(), value)));
     let secret = |kind: &str, (name, value): (&String, &String)| Variable {
         name: name.clone(),
@@ -50,8 +51,8 @@ pub(crate) async fn variables(
         of_specification.chain(env.parameter_store.iter().map(|pair| secret("PARAMETER_STORE", pair)));
     for variable in of_specification.chain(build.environment.environment_variables.iter().cloned()) {
         let value = match variable.kind.as_str() {
-            "SECRETS_MANAGER" => secret_value(service, &variable.value).await,
-            "PARAMETER_STORE" => parameter_value(service, &variable.value).await,
+            "SECRETS_MANAGER" => secret_value(aws, &variable.value).await,
+            "PARAMETER_STORE" => parameter_value(aws, &variable.value).await,
             _ => Ok(variable.value.clone()),
         };
         let value = value.with_context(|| format!("the variable {} cannot be resolved", variable.name))?;
@@ -64,13 +65,13 @@ pub(crate) async fn variables(
     Ok(variables)
 }
 
-/// The stand-in for the credentials of the build's role: a key of its own for each role.
-fn role(service: &Service, build: &Build) -> Vec<(String, String)> {
-    let digest = hex::encode_upper(Sha256::digest(build.service_role.as_bytes()));
-    let access_key = format!("AKIA{}", digest.get(..16).unwrap_or_default());
+/// The credentials of the build's role.
+fn role(service: &Service, aws: &LocalAws, build: &Build) -> Vec<(String, String)> {
+    let credentials = aws.credentials().clone();
     let mut variables = vec![
-        ("AWS_ACCESS_KEY_ID", access_key),
-        ("AWS_SECRET_ACCESS_KEY", digest),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret),
+        ("AWS_SESSION_TOKEN", credentials.session_token.unwrap_or_default()),
         ("AWS_ENDPOINT_URL", service.options.aws_endpoint.clone()),
         ("AWS_REGION", service.options.region.clone()),
         ("AWS_DEFAULT_REGION", service.options.region.clone()),
@@ -108,7 +109,7 @@ fn codebuild(service: &Service, build: &Build, version: Option<&str>) -> Vec<(St
 }
 
 /// The value behind `<secret id or ARN>[:<JSON key>[:<version stage>[:<version id>]]]`.
-async fn secret_value(service: &Service, reference: &str) -> anyhow::Result<String> {
+async fn secret_value(aws: &LocalAws, reference: &str) -> anyhow::Result<String> {
     let (id, key, stage, version) = secret_reference(reference);
     let mut request = json!({ "SecretId": id });
     if !stage.is_empty() {
@@ -117,7 +118,7 @@ async fn secret_value(service: &Service, reference: &str) -> anyhow::Result<Stri
     if !version.is_empty() {
         request["VersionId"] = json!(version);
     }
-    let answer = service.aws.call("secretsmanager", "secretsmanager.GetSecretValue", &request).await?;
+    let answer = aws.call("secretsmanager", "secretsmanager.GetSecretValue", &request).await?;
     let Some(text) = answer.get("SecretString").and_then(Value::as_str) else {
         bail!("the secret {id} is not a string");
     };
@@ -141,9 +142,9 @@ fn secret_reference(reference: &str) -> (String, String, String, String) {
     (id, part(0), part(1), part(2))
 }
 
-async fn parameter_value(service: &Service, name: &str) -> anyhow::Result<String> {
+async fn parameter_value(aws: &LocalAws, name: &str) -> anyhow::Result<String> {
     let request = json!({ "Name": name, "WithDecryption": true });
-    let answer = service.aws.call("ssm", "AmazonSSM.GetParameter", &request).await?;
+    let answer = aws.call("ssm", "AmazonSSM.GetParameter", &request).await?;
     let value = answer.pointer("/Parameter/Value").and_then(Value::as_str);
     value.map(str::to_owned).with_context(|| format!("the parameter {name} has no value"))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::aws::LocalAws;
 use crate::build::{Build, ExportedVariable, PhaseContext, PhaseType, Status};
 use crate::buildspec::{Buildspec, PhaseCommands};
 use crate::container::Container;
@@ -11,7 +12,7 @@ use crate::logs::Log;
 use crate::registry::Entry;
 use crate::session::{self, AUTHORITIES, Files};
 use crate::source::Source;
-use crate::{Service, artifacts, environment, events, pretended};
+use crate::{Service, artifacts, environment, events, pretended, role};
 
 /// The phases that a build specification gives commands for.
 const COMMAND_PHASES: [(PhaseType, &str); 4] = [
@@ -96,7 +97,8 @@ impl Work<'_> {
         if self.phase(PhaseType::Provisioning, provisioned).await.is_none() {
             return self.finalize(false).await;
         }
-        let Some(buildspec) = self.phase(PhaseType::DownloadSource, self.download(&build)).await else {
+        let Some((buildspec, aws)) = self.phase(PhaseType::DownloadSource, self.download(&build)).await
+        else {
             return self.finalize(false).await;
         };
         let mut succeeding = true;
@@ -118,7 +120,7 @@ impl Work<'_> {
         self.export(&buildspec).await;
         let uploaded = async {
             let files = buildspec.artifacts.as_ref();
-            let uploaded = artifacts::upload(self.service, &build, files, self.container, self.log).await;
+            let uploaded = artifacts::upload(&aws, &build, files, self.container, self.log).await;
             uploaded.map_err(failure("CLIENT_ERROR"))
         };
         match self.phase(PhaseType::UploadArtifacts, uploaded).await {
@@ -157,18 +159,19 @@ impl Work<'_> {
     }
 
     /// Brings source, environment and certificates into the container.
-    async fn download(&self, build: &Build) -> Result<Buildspec, Failure> {
-        let (source, version) = self.source(build).await.map_err(failure("CLIENT_ERROR"))?;
+    async fn download(&self, build: &Build) -> Result<(Buildspec, LocalAws), Failure> {
+        let aws = role::of(self.service, build).await.map_err(failure("ACCESS_DENIED"))?;
+        let (source, version) = self.source(&aws, build).await.map_err(failure("CLIENT_ERROR"))?;
         let text = match build.source.buildspec.as_deref().filter(|text| !text.trim().is_empty()) {
             Some(text) if Buildspec::is_inline(text) => Ok(text.to_owned()),
             path => source.read(path.unwrap_or("buildspec.yml")),
         };
         let buildspec = text.and_then(|text| Buildspec::parse(&text)).map_err(failure("YAML_FILE_ERROR"))?;
-        self.move_in(build, &buildspec, source, version).await.map_err(failure("CLIENT_ERROR"))?;
-        Ok(buildspec)
+        self.move_in(&aws, build, &buildspec, source, version).await.map_err(failure("CLIENT_ERROR"))?;
+        Ok((buildspec, aws))
     }
 
-    async fn source(&self, build: &Build) -> anyhow::Result<(Source, Option<String>)> {
+    async fn source(&self, aws: &LocalAws, build: &Build) -> anyhow::Result<(Source, Option<String>)> {
         let version = build.source_version.as_deref();
         if build.source.kind != "S3" {
             return Ok((Source::None, version.map(str::to_owned)));
@@ -176,19 +179,20 @@ impl Work<'_> {
         let location = build.source.location.as_deref().unwrap_or_default();
         let location = location.trim_start_matches("arn:aws:s3:::");
         let (bucket, key) = location.split_once('/').context("the source is not <bucket>/<key>")?;
-        let (bytes, found) = self.service.aws.get_object(bucket, key, version).await?;
+        let (bytes, found) = aws.get_object(bucket, key, version).await?;
         Ok((Source::Zip(bytes), version.map(str::to_owned).or(found)))
     }
 
     async fn move_in(
         &self,
+        aws: &LocalAws,
         build: &Build,
         buildspec: &Buildspec,
         source: Source,
         version: Option<String>,
     ) -> anyhow::Result<()> {
         let variables =
-            environment::variables(self.service, build, &buildspec.env, version.as_deref()).await?;
+            environment::variables(self.service, aws, build, &buildspec.env, version.as_deref()).await?;
         self.log.hide(&variables.secrets);
         let authorities = match &self.service.options.ca_bundle {
             Some(path) => {

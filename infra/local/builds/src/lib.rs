@@ -22,7 +22,9 @@ mod options;
 mod page;
 mod pretended;
 mod registry;
+mod role;
 mod session;
+mod sign;
 mod source;
 mod start;
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::artifacts::{self, File};
 use crate::build::{Build, PhaseContext, PhaseType, Status};
 use crate::registry::Entry;
-use crate::{Service, events};
+use crate::{Service, events, role};
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -125,7 +125,8 @@ async fn leave(service: &Service, build: &Build, passes: bool) -> anyhow::Result
             ]
         }
     };
-    artifacts::store_zip(service, build, "result.zip", files).await
+    let aws = role::of(service, build).await?;
+    artifacts::store_zip(&aws, build, "result.zip", files).await
 }
 
 fn variable<'a>(build: &'a Build, name: &str) -> &'a str {
