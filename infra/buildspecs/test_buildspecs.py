@@ -4,7 +4,9 @@
 """
 
 import os
+import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -30,7 +32,8 @@ case "$1 $2" in
   "login "*) cat >> "$CALLS" ;;
 esac
 """
-PYTHON3 = """#!/bin/sh
+PYTHON3 = f"""#!/bin/sh
+[ "$1" = "-I" ] && exec {sys.executable} "$@"
 [ "$1 $2" = "-m venv" ] || exit 64
 mkdir "$3/bin" && cp "$STAND_INS"/* "$3/bin"
 """
@@ -149,6 +152,84 @@ class Test(BuildSpecification):
                 files = self.run_build(SLIPWAY_KIND="checks", **paths, **variables)
                 self.assertEqual(files["exit-code"], code)
                 subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+
+    def test_secrets_are_masked_in_what_is_printed_and_left(self):
+        command = (
+            'echo "$TOKEN"; echo "it is ${TOKEN}!"; printf %s "$KEY" | tail -n 1; echo " $PIN";'
+            ' echo "<a b=\'sword&amp;fish\'/>" > "$CODEBUILD_SRC_DIR/slipway-out/junit.xml"'
+        )
+        files = self.run_build(
+            SLIPWAY_KIND="integration",
+            SLIPWAY_COMMAND=command,
+            SLIPWAY_SECRETS="KEY PIN TOKEN",
+            TOKEN="sword&fish",
+            KEY="-----BEGIN KEY-----\nabcdefgh",
+            PIN="123",
+        )
+        self.assertNotIn("sword", "".join(files.values()))
+        self.assertIn("it is ***!", files["log.txt"])
+        self.assertIn("*** 123", files["log.txt"], "too short to be told from other text")
+        self.assertEqual(files["junit.xml"], "<a b='***'/>")
+
+    def test_a_stranger_is_told_what_is_withheld(self):
+        files = self.run_build(
+            SLIPWAY_KIND="service", SLIPWAY_COMMAND="true", SLIPWAY_WITHHELD="TOKEN"
+        )
+        self.assertIn("withheld from a change that a stranger proposes: TOKEN", files["log.txt"])
+
+    def test_failed_tests_are_tried_again_only_by_choice(self):
+        parse = "import slipway_flaky; print(slipway_flaky.clean(\"a\\0b\"))"
+        command = f'PYTHONDONTWRITEBYTECODE=1 {sys.executable} -c \'{parse}\'; echo "$PYTEST_ADDOPTS"'
+        files = self.run_build(
+            SLIPWAY_KIND="integration", SLIPWAY_COMMAND=command, SLIPWAY_RETRIES="2"
+        )
+        self.assertEqual(files["log.txt"].splitlines()[-2], "a?b", "the plug-in is valid")
+        self.assertIn("-p slipway_flaky --reruns 2", files["log.txt"].splitlines()[-1])
+        self.assertIn("pytest-rerunfailures==", self.calls("pip ")[-1])
+
+    def test_services_run_beside_the_tests_and_are_stopped(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        ready = f"http://127.0.0.1:{port}/"
+        start = f"echo up; exec {sys.executable} -m http.server --bind 127.0.0.1 {port}"
+        ask = f"{sys.executable} -c 'import urllib.request as r; print(r.urlopen(\"{ready}\").status)'"
+        files = self.run_build(
+            SLIPWAY_KIND="integration",
+            SLIPWAY_COMMAND=ask,
+            SLIPWAY_SERVICES="1",
+            SLIPWAY_SERVICE_1_NAME="bots",
+            SLIPWAY_SERVICE_1_START=start,
+            SLIPWAY_SERVICE_1_READY=ready,
+            no_proxy="127.0.0.1",
+        )
+        self.assertEqual(files["exit-code"], "0", files)
+        self.assertIn("bots is ready", files["log.txt"])
+        self.assertEqual(files["log.txt"].splitlines()[-1], "200")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+
+    def test_a_service_that_does_not_come_up_is_shown(self):
+        for start, limit, why in (
+            ("echo no such table >&2; exit 3", "60", "it ended with 3"),
+            ("echo no such table; exec tail -f /dev/null", "0.3", "it took more than 0 s"),
+        ):
+            with self.subTest(start):
+                files = self.run_build(
+                    SLIPWAY_KIND="integration",
+                    SLIPWAY_COMMAND="echo tests ran",
+                    SLIPWAY_SERVICES="1",
+                    SLIPWAY_SERVICE_1_NAME="bots",
+                    SLIPWAY_SERVICE_1_START=start,
+                    SLIPWAY_SERVICE_1_READY="http://127.0.0.1:9/",
+                    SLIPWAY_SERVICE_SECONDS=limit,
+                )
+                self.assertEqual(files["exit-code"], "125")
+                self.assertIn(f"bots did not come up: {why}", files["log.txt"])
+                self.assertIn("no such table", files["log.txt"])
+                self.assertNotIn("tests ran", files["log.txt"].splitlines())
+                for folder in ("slipway-out", "slipway-services"):
+                    subprocess.run(["rm", "-r", self.folder / "src" / folder], check=True)
 
 
 class Image(BuildSpecification):
