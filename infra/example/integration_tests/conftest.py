@@ -39,7 +39,7 @@ class Service:
 
     def call(self, method, path, document=None, token=None):
         """Return the status and the document of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         body = None if document is None else json.dumps(document)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         connection.request(method, path, body=body, headers=headers)
@@ -49,7 +49,7 @@ class Service:
     def end(self):
         """Ask the service to end and return its exit code."""
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
 
