@@ -74,7 +74,12 @@ impl Look {
     /// One of the run's tasks.
     pub(crate) async fn task(&self, id: &str) -> anyhow::Result<Task> {
         let id: TaskId = id.parse()?;
-        self.store.case(&self.run, std::slice::from_ref(&id)).await?.1.pop().with_context(|| format!("no task `{id}` in the table"))
+        self.store
+            .case(&self.run, std::slice::from_ref(&id))
+            .await?
+            .1
+            .pop()
+            .with_context(|| format!("no task `{id}` in the table"))
     }
 
     /// The build that a task waits for.

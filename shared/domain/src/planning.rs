@@ -219,12 +219,7 @@ impl Planner<'_> {
         let mut folders: Vec<&str> = built.map(|service| service.path.as_str()).collect();
         folders.push(INTEGRATION_FOLDER);
         let requirements = self.tree.requirements(&folders);
-        Some(IntegrationSpec {
-            command,
-            requirements,
-            services: Vec::new(),
-            build: BuildSettings::default(),
-        })
+        Some(IntegrationSpec { command, requirements, services: Vec::new(), build: BuildSettings::default() })
     }
 
     /// A problem of the pipeline file: of its entry at the end of the way, where it has one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ids::{RepositoryName, Stage};
 use domain::message::{Message, QueueName};
-use domain::ports::{BuildState, Lease, NoticeBook as _, Noted, Repositories as _, Told};
+use domain::ports::{BuildState, Lease, Noted, NoticeBook as _, Repositories as _, Told};
 use domain::run::{PhaseKind, Run};
 use domain::task::State;
 use domain::tips::INTERVAL;
