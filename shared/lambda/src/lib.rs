@@ -4,6 +4,7 @@ mod batch;
 mod commit;
 mod config;
 mod drive;
+mod opening;
 mod rerun;
 mod result;
 mod stage;
@@ -14,7 +15,8 @@ pub use batch::{
 };
 pub use commit::{Commit, LARGEST_SOURCE};
 pub use config::{Missing, Variables};
-pub use drive::{Case, StageFunction, StageWork, open_phase, opened};
+pub use drive::{Case, StageFunction, StageWork};
+pub use opening::{open_phase, opened};
 pub use result::{BUSY_DELAY, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};
