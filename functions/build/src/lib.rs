@@ -6,7 +6,7 @@ use domain::ids::Digest;
 use domain::keys;
 use domain::next::Learned;
 use domain::ports::{
-    Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images,
+    Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images,
 };
 use domain::spec::{ImageSpec, ServiceSpec};
 use domain::task::{Output, PinnedImage, Verdict};
@@ -45,6 +45,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
             source: self.artifacts.place(&keys::source(&attempt.run)),
             buildspec: BUILDSPEC,
             variables: variables(case, service, image, &address),
+            options: BuildOptions::default(),
             result: keys::result_folder(&attempt),
             attempt,
         };

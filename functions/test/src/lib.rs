@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use domain::keys;
 use domain::next::Learned;
-use domain::ports::{Answer, Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault};
+use domain::ports::{
+    Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault,
+};
 use domain::report::{Kind, ResultFiles, TestReport, judge};
 use domain::spec::{ChecksSpec, IntegrationSpec, TestSpec};
 use domain::task::{Output, Task, TaskSpec, Verdict};
@@ -33,6 +35,7 @@ impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
             source: self.artifacts.place(&keys::source(&attempt.run)),
             buildspec: BUILDSPEC,
             variables: variables(case.task)?,
+            options: BuildOptions::default(),
             result: keys::result_folder(&attempt),
             attempt,
         };
@@ -130,7 +133,7 @@ fn variables(task: &Task) -> Answer<BTreeMap<String, String>> {
             ("SLIPWAY_COMMAND", command.clone()),
             ("SLIPWAY_REQUIREMENTS", joined(requirements)),
         ],
-        TaskSpec::Checks(ChecksSpec { flake8, bandit }) => vec![
+        TaskSpec::Checks(ChecksSpec { flake8, bandit, .. }) => vec![
             ("SLIPWAY_KIND", "checks".to_owned()),
             ("SLIPWAY_FLAKE8_PATHS", joined(flake8)),
             ("SLIPWAY_BANDIT_PATHS", joined(bandit)),

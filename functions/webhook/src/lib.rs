@@ -132,6 +132,12 @@ fn from_push(id: &DeliveryId, push: Push) -> PlanRequest {
         pull_request: None,
         sender: push.sender,
         title: push.title,
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     }
 }
 
@@ -148,6 +154,12 @@ fn from_fork(id: &DeliveryId, request: PullRequest) -> PlanRequest {
         pull_request: Some(request.number),
         sender: request.sender,
         title: request.title,
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     }
 }
 

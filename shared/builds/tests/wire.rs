@@ -10,7 +10,7 @@ use aws_sdk_codebuild::types::{
 };
 use builds::Builds;
 use domain::ids::AttemptId;
-use domain::ports::{Advice, BuildRequest, BuildStart, BuildState, BuildStatus, Builds as _};
+use domain::ports::{Advice, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds as _};
 use serde_json::{Value, json};
 use testkit::aws;
 use testkit::aws_json::{JsonService, refusal};
@@ -29,6 +29,7 @@ fn request() -> Result<BuildRequest, Box<dyn Error>> {
         source: "bucket/sources/a.zip".to_owned(),
         buildspec: "version: 0.2\n",
         variables: BTreeMap::from([("COMMAND".to_owned(), "pytest -v".to_owned())]),
+        options: BuildOptions::default(),
         result: format!("results/{RUN}/test/authentication/1/"),
     })
 }

@@ -22,7 +22,7 @@ pub fn successor(task: &TaskId) -> Option<TaskId> {
 pub fn ends(task: &TaskId, verdict: &Verdict) -> bool {
     match verdict.outcome {
         Outcome::Passed => next_in_chain(task.stage).is_none(),
-        Outcome::Failed | Outcome::Superseded => verdict.roll_back.is_none(),
+        Outcome::Failed | Outcome::Superseded | Outcome::Cancelled => verdict.roll_back.is_none(),
     }
 }
 

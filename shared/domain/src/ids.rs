@@ -380,10 +380,12 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(RunId, TaskId, AttemptId);
+as_text!(RunId, TaskId, AttemptId, Line, Subject);
 
+mod line;
 mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use line::Line;
 pub use subject::Subject;

@@ -3,6 +3,7 @@
 //! Nothing here does IO or has a clock of its own: time comes in with the facts.
 
 pub mod chain;
+pub mod command;
 pub mod files;
 pub mod github_event;
 pub mod ids;

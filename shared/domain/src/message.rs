@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeliveryId, RepositoryName, RunId, Sha, Stage, TaskId};
+use crate::command::Asked;
+use crate::ids::{BranchName, DeliveryId, InvalidName, Line, RepositoryName, RunId, Sha, Stage, TaskId};
 use crate::rerun::Rerun;
 
 pub use reading::{TASK_VARIABLE, Unreadable, parse_message, parse_stage_message};
@@ -23,6 +24,10 @@ pub enum Message {
         /// The repository.
         repository: RepositoryName,
     },
+    /// plan: a person's wish from GitHub.
+    Asked(Asked),
+    /// plan: a branch, tag or pull request that is there no more.
+    Gone(Gone),
     /// A stage's queue: a task to look at.
     Task(Wake),
     /// A stage's queue: a person wants a task to run again.
@@ -100,6 +105,12 @@ pub struct PlanRequest {
     pub before: Option<Sha>,
     /// The branch (or tag) pushed to, or the pull request's head branch.
     pub branch: String,
+    /// Whether it is a tag.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tag: bool,
+    /// Whether the push was not a fast-forward.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forced: bool,
     /// Where the commit came from when not from the repository itself.
     pub fork: Option<RepositoryName>,
     /// The pull request's number.
@@ -108,6 +119,62 @@ pub struct PlanRequest {
     pub sender: String,
     /// The first line of the commit's message or the pull request's title.
     pub title: String,
+    /// Where the pull request is to be merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// Whether the pull request is a draft.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draft: bool,
+    /// The words of the commit's message that ask for no run, such as `[skip ci]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<String>,
+    /// The login of who admitted exactly this commit of a stranger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<String>,
+}
+
+/// Where a pull request is to be merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The branch.
+    pub branch: BranchName,
+    /// Its tip when the event was sent.
+    pub sha: Sha,
+}
+
+/// A branch or tag was deleted, a pull request closed, a merge queue's entry dropped: nobody waits for its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// The webhook's delivery.
+    pub delivery: DeliveryId,
+    /// The repository whose installation sent it.
+    pub repository: RepositoryName,
+    /// The App installation.
+    pub installation: u64,
+    /// What is gone.
+    pub line: Line,
+    /// What became of it, for people: `the branch was deleted`.
+    pub why: String,
+}
+
+impl PlanRequest {
+    /// What the commit is the newest of: a stranger's pull request, a tag or a branch.
+    ///
+    /// # Errors
+    /// When the branch's name is not one that git allows.
+    pub fn line(&self) -> Result<Line, InvalidName> {
+        match (&self.fork, self.pull_request) {
+            (Some(_), Some(number)) => Ok(Line::Pull(number)),
+            _ if self.tag => self.branch.parse().map(Line::Tag),
+            _ => self.branch.parse().map(Line::Branch),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A message and when it should arrive.
@@ -181,7 +248,7 @@ impl Message {
     /// The queue it belongs on.
     pub fn queue(&self) -> QueueName {
         match self {
-            Self::Plan(_) | Self::Tips { .. } => QueueName::Plan,
+            Self::Plan(_) | Self::Tips { .. } | Self::Asked(_) | Self::Gone(_) => QueueName::Plan,
             Self::Task(wake) => QueueName::Stage(wake.task.stage),
             Self::Rerun(rerun) => QueueName::Stage(rerun.task.stage),
             Self::Revive(revive) => QueueName::Stage(revive.task.stage),

@@ -17,7 +17,7 @@ use crate::files::pipeline::{self, ChecksEntry, PIPELINE_FILE, PipelineFile, Ser
 use crate::files::{FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
 use crate::ids::{RepositoryPath, ServiceName};
 use crate::run::Problem;
-use crate::spec::{BuildSettings, ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
+use crate::spec::{ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
 use crate::text;
 
 mod service;
@@ -75,7 +75,7 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
             slack: entry.slack.clone().map(Into::into),
             email: entry.email.iter().flatten().cloned().map(Into::into).collect(),
         });
-    planner.finish(Plan { services, checks, integration, notifications, notes: Vec::new() })
+    planner.finish(Plan { services, checks, integration, notifications, ..Plan::default() })
 }
 
 /// Collects what is decided and what is wrong on the way to the plan.
@@ -183,7 +183,11 @@ impl Planner<'_> {
         let entry = entry.unwrap_or(&open);
         let flake8 = self.folders("flake8", entry.flake8.as_deref(), &[SERVICES_FOLDER, "docs"]);
         let bandit = self.folders("bandit", entry.bandit.as_deref(), &[SERVICES_FOLDER]);
-        (!flake8.is_empty() || !bandit.is_empty()).then_some(ChecksSpec { flake8, bandit })
+        (!flake8.is_empty() || !bandit.is_empty()).then(|| ChecksSpec {
+            flake8,
+            bandit,
+            ..ChecksSpec::default()
+        })
     }
 
     fn folders(
@@ -219,7 +223,7 @@ impl Planner<'_> {
         let mut folders: Vec<&str> = built.map(|service| service.path.as_str()).collect();
         folders.push(INTEGRATION_FOLDER);
         let requirements = self.tree.requirements(&folders);
-        Some(IntegrationSpec { command, requirements, services: Vec::new(), build: BuildSettings::default() })
+        Some(IntegrationSpec { command, requirements, ..IntegrationSpec::default() })
     }
 
     /// A problem of the pipeline file: of its entry at the end of the way, where it has one.

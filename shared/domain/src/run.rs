@@ -8,8 +8,8 @@ mod phase;
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
-use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, Sha, TaskId, Trust};
-use crate::message::PlanRequest;
+use crate::ids::{DeliveryId, EnvironmentName, Line, RepositoryName, RunId, Sha, TaskId, Trust};
+use crate::message::{Base, PlanRequest};
 use crate::next::MOST_FAILURES;
 use crate::spec::Notifications;
 use crate::task::{Outcome, Task, Verdict};
@@ -51,6 +51,24 @@ pub struct Run {
     /// Why planning was given up, until a person sends its message again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
+    /// The lines whose newest commit it judges; a run that nobody claims any more is cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Line>,
+    /// Why and by whom it is being cancelled: nothing of it begins any more, and what has begun is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// The login of who admitted this stranger's commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<String>,
+    /// The pull requests that it judges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulls: Vec<u64>,
+    /// The commit that its results are compared with: a pull request's merge base, else the branch's commit before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<Sha>,
+    /// The most test builds at a time, where these are limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u16>,
     /// Who hears of it.
     pub notifications: Notifications,
     /// Sentences for people: why things run, are delivered, or are not.
@@ -80,6 +98,32 @@ pub struct Origin {
     pub sender: String,
     /// The first line of the commit's message.
     pub title: String,
+    /// Whether it was a tag that was pushed.
+    #[serde(default)]
+    pub tag: bool,
+    /// Whether the push was not a fast-forward.
+    #[serde(default)]
+    pub forced: bool,
+    /// Where the pull request is to be merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// Whether the pull request is a draft.
+    #[serde(default)]
+    pub draft: bool,
+    /// The words of the commit's message that ask for no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<String>,
+}
+
+/// The wish that a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Why, as a sentence's end: `a newer commit was pushed`.
+    pub why: String,
+    /// The login of who asked, or the function that acted by itself.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How far a run is.
@@ -104,6 +148,10 @@ pub enum RunOutcome {
     Failed,
     /// A newer release was there first.
     Superseded,
+    /// It was cancelled; the sentence tells why.
+    Cancelled(String),
+    /// The commit's message asks for no run; nothing was judged.
+    Skipped(String),
     /// A person must act before anything runs; the sentence tells what.
     ActionRequired(String),
     /// The commit's own files forbid a plan; one sentence for each problem.
@@ -180,6 +228,11 @@ impl Run {
                 fork: request.fork.clone(),
                 sender: request.sender.clone(),
                 title: request.title.clone(),
+                tag: request.tag,
+                forced: request.forced,
+                base: request.base.clone(),
+                draft: request.draft,
+                skip: request.skip.clone(),
             },
             state: RunState::Planning,
             phases: Vec::new(),
@@ -187,6 +240,12 @@ impl Run {
             opening: None,
             round: 0,
             reruns: Vec::new(),
+            claims: Vec::new(),
+            stop: None,
+            admitted: request.admitted.clone(),
+            pulls: request.pull_request.into_iter().collect(),
+            compared_with: None,
+            parallel: None,
             failures: 0,
             stuck: None,
             notifications: Notifications::default(),
@@ -210,6 +269,12 @@ impl Run {
             pull_request: self.origin.pull_request,
             sender: self.origin.sender.clone(),
             title: self.origin.title.clone(),
+            tag: self.origin.tag,
+            forced: self.origin.forced,
+            base: self.origin.base.clone(),
+            draft: self.origin.draft,
+            skip: self.origin.skip.clone(),
+            admitted: self.admitted.clone(),
         }
     }
 

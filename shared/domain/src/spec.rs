@@ -21,15 +21,34 @@ pub struct ServiceSpec {
     pub manifests: Vec<RepositoryPath>,
     /// Where its health is probed after a rollout.
     pub health: Option<HealthSpec>,
+    /// What its tests read.
+    #[serde(default)]
+    pub reads: Reads,
+}
+
+/// The paths of a repository that something reads: a change of any of them may change its result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reads {
+    /// Files, and folders with everything below them; without `/` at the end. `.` is the whole repository.
+    pub paths: Vec<String>,
+    /// Folders whose own files count, but not what lies in their subfolders, nor documentation. `.` is the root.
+    pub files_in: Vec<String>,
 }
 
 /// A service's unit tests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestSpec {
     /// The shell command, run from the repository's root.
     pub command: String,
     /// The least line coverage in percent; none means that coverage is not judged.
     pub coverage: Option<u8>,
+    /// Whether coverage may not fall below the base's.
+    #[serde(default)]
+    pub not_below_base: bool,
+    /// Files that the command leaves beside pytest's own reports: `JUnit` XML, Cobertura XML, coverage.py's JSON, SARIF.
+    #[serde(default)]
+    pub reports: Vec<RepositoryPath>,
     /// Requirement files that exist at the commit, installed before the command.
     pub requirements: Vec<RepositoryPath>,
     /// What its build runs in.
@@ -108,12 +127,18 @@ pub struct HealthSpec {
 }
 
 /// The integration tests of the repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntegrationSpec {
     /// The shell command, run from the repository's root.
     pub command: String,
     /// Requirement files that exist at the commit, installed before the command.
     pub requirements: Vec<RepositoryPath>,
+    /// Files that the command leaves, as of [`TestSpec::reports`].
+    #[serde(default)]
+    pub reports: Vec<RepositoryPath>,
+    /// What the tests read.
+    #[serde(default)]
+    pub reads: Reads,
     /// The services that run beside the tests, started in this order.
     #[serde(default)]
     pub services: Vec<StartedService>,
@@ -136,12 +161,54 @@ pub struct StartedService {
 }
 
 /// The repository-wide checks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChecksSpec {
     /// Folders for flake8; empty means that it does not run.
     pub flake8: Vec<RepositoryPath>,
     /// Folders for bandit; empty means that it does not run.
     pub bandit: Vec<RepositoryPath>,
+    /// The least severity of a bandit or SARIF finding that fails the check.
+    #[serde(default)]
+    pub severity: Severity,
+    /// A shell command of the repository's own beside them.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// Files that the command leaves, as of [`TestSpec::reports`].
+    #[serde(default)]
+    pub reports: Vec<RepositoryPath>,
+    /// Requirement files installed before the command; flake8 and bandit need none.
+    #[serde(default)]
+    pub requirements: Vec<RepositoryPath>,
+    /// What the checks read.
+    #[serde(default)]
+    pub reads: Reads,
+    /// What their build runs in.
+    #[serde(default)]
+    pub build: BuildSettings,
+}
+
+/// How bad a finding of a security tool is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth mending.
+    #[default]
+    Medium,
+    /// Dangerous.
+    High,
+}
+
+/// What becomes of a delivering branch's unfinished run when a newer commit arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OlderRuns {
+    /// It goes on, and delivers unless the newer one was faster.
+    #[default]
+    Finish,
+    /// It is cancelled as long as its rollout has not begun.
+    Cancel,
 }
 
 /// Who hears of the run beside GitHub.
@@ -154,7 +221,7 @@ pub struct Notifications {
 }
 
 /// What the commit says must run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Services and components in the order of their names.
     pub services: Vec<ServiceSpec>,
@@ -164,6 +231,12 @@ pub struct Plan {
     pub integration: Option<IntegrationSpec>,
     /// Who hears of it.
     pub notifications: Notifications,
+    /// The most test builds of the run at a time; none leaves it to CodeBuild's own limit.
+    #[serde(default)]
+    pub max_parallel_builds: Option<u16>,
+    /// What becomes of a delivering branch's older run.
+    #[serde(default)]
+    pub older_runs: OlderRuns,
     /// Sentences for people: what was decided by convention and why.
     pub notes: Vec<String>,
 }

@@ -30,6 +30,21 @@ pub struct Task {
     pub standing: Option<Outcome>,
     /// What to do.
     pub spec: TaskSpec,
+    /// Why it is there, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// What its result depends on: SHA-256 in hexadecimal; tests only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The run that earned its result, where it was not run at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<RunId>,
+    /// Its place among the run's test builds, from 0, where these are limited.
+    #[serde(default)]
+    pub place: u32,
+    /// Whether its build was begun anew because the machinery had failed.
+    #[serde(default)]
+    pub mended: bool,
     /// When it began.
     pub started: Option<Timestamp>,
     /// When its verdict fell.
@@ -103,6 +118,11 @@ impl Verdict {
         Self { outcome: Outcome::Superseded, summary: summary.into(), output: Output::None, roll_back: None }
     }
 
+    /// The verdict of a run that was cancelled.
+    pub fn cancelled(summary: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Cancelled, summary: summary.into(), output: Output::None, roll_back: None }
+    }
+
     /// The same verdict with the release to go back to, where there is one.
     #[must_use]
     pub fn rolling_back(self, to: Option<Release>) -> Self {
@@ -120,6 +140,8 @@ pub enum Outcome {
     Failed,
     /// A newer release was there first; the chain ends.
     Superseded,
+    /// The run was cancelled; the chain ends.
+    Cancelled,
 }
 
 /// What a stage made or found.
@@ -237,6 +259,11 @@ impl Task {
             failures: 0,
             standing: None,
             spec,
+            why: String::new(),
+            key: None,
+            reused: None,
+            place: 0,
+            mended: false,
             started: None,
             finished: None,
         }
@@ -270,6 +297,8 @@ impl Task {
             timer: Timer { due: None, ..self.timer },
             failures: 0,
             standing,
+            reused: None,
+            mended: false,
             started: None,
             finished: None,
             ..self.clone()

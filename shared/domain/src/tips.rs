@@ -72,6 +72,12 @@ impl Moved {
             pull_request: None,
             sender: text::first_line(sender, LONGEST_NAME),
             title: text::first_line(title, LONGEST_TITLE),
+            tag: false,
+            forced: false,
+            base: None,
+            draft: false,
+            skip: None,
+            admitted: None,
         }
     }
 }

@@ -77,6 +77,8 @@ fn check(name: &str, state: CheckState, annotations: usize) -> Check {
         summary: "A summary".to_owned(),
         text: String::new(),
         annotations: (0..annotations).map(annotation).collect(),
+        details: None,
+        buttons: Vec::new(),
     }
 }
 

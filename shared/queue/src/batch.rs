@@ -70,6 +70,12 @@ mod tests {
             pull_request: None,
             sender: "someone".to_owned(),
             title: "x".repeat(title),
+            tag: false,
+            forced: false,
+            base: None,
+            draft: false,
+            skip: None,
+            admitted: None,
         })))
     }
 

@@ -32,12 +32,18 @@ fn run() -> Result<Run, Box<dyn Error>> {
         pull_request: None,
         sender: "someone".to_owned(),
         title: "A commit".to_owned(),
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     };
     Ok(Run::new(&request, Timestamp::now()))
 }
 
 fn task(run: &RunId, id: &str) -> Result<Task, Box<dyn Error>> {
-    let spec = TaskSpec::Checks(ChecksSpec { flake8: Vec::new(), bandit: Vec::new() });
+    let spec = TaskSpec::Checks(ChecksSpec::default());
     Ok(Task::new(run.clone(), id.parse()?, spec))
 }
 

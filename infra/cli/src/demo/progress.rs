@@ -43,6 +43,7 @@ fn word(task: &Task) -> &'static str {
             Outcome::Passed => "passed",
             Outcome::Failed => "failed",
             Outcome::Superseded => "superseded",
+            Outcome::Cancelled => "cancelled",
         },
         State::Stuck { .. } => "stuck",
     }

@@ -69,9 +69,11 @@ pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> 
         Message::Task(wake) => Ok(Ask::Wake(wake)),
         Message::Rerun(rerun) => Ok(Ask::Rerun(rerun)),
         Message::Revive(revive) => Ok(Ask::Revive(revive)),
-        other @ (Message::Plan(_) | Message::Tips { .. } | Message::Notify { .. }) => {
-            Err(Unreadable::Elsewhere(other.queue()))
-        }
+        other @ (Message::Plan(_)
+        | Message::Tips { .. }
+        | Message::Asked(_)
+        | Message::Gone(_)
+        | Message::Notify { .. }) => Err(Unreadable::Elsewhere(other.queue())),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
 use crate::files::{DnsLabel, ImageName, OrNone, Step};
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{BuildSettings, HealthSpec, ImageSpec, ServiceSpec, TestSpec};
+use crate::spec::{HealthSpec, ImageSpec, Reads, ServiceSpec, TestSpec};
 use crate::text;
 
 const IMAGE_PREFIX: &str = "vive-sphere";
@@ -46,6 +46,7 @@ impl Planner<'_> {
             image: Some(image?),
             manifests,
             health,
+            reads: Reads::default(),
         })
     }
 
@@ -56,7 +57,8 @@ impl Planner<'_> {
         manifests: Vec<RepositoryPath>,
     ) -> Option<ServiceSpec> {
         let path = self.path(name, "path", MANIFESTS_FOLDER)?;
-        Some(ServiceSpec { name: name.clone(), path, test: None, image: None, manifests, health: None })
+        let (name, reads) = (name.clone(), Reads::default());
+        Some(ServiceSpec { name, path, test: None, image: None, manifests, health: None, reads })
     }
 
     /// A component that the file names with `image: none`.
@@ -102,7 +104,7 @@ impl Planner<'_> {
             None => Some(COVERAGE),
         };
         let requirements = self.tree.requirements(&[folder]);
-        TestSpec { command, coverage, requirements, build: BuildSettings::default() }
+        TestSpec { command, coverage, requirements, ..TestSpec::default() }
     }
 
     fn image(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> Option<ImageSpec> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Answer;
 use crate::ids::{AttemptId, Digest};
+use crate::spec::Compute;
 
 /// Objects in the bucket.
 pub trait Artifacts: Send + Sync {
@@ -34,8 +35,25 @@ pub struct BuildRequest {
     pub buildspec: &'static str,
     /// Plain variables; no secrets.
     pub variables: BTreeMap<String, String>,
+    /// What it runs in.
+    pub options: BuildOptions,
     /// The key prefix under which `result.zip` is to lie.
     pub result: String,
+}
+
+/// What a build runs in; what is left out is the project's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Variables whose values CodeBuild takes from Secrets Manager: the reference by name.
+    pub secrets: BTreeMap<String, String>,
+    /// The container image; none takes the project's.
+    pub image: Option<String>,
+    /// The size of the machine; none takes the project's.
+    pub compute: Option<Compute>,
+    /// The most that it may take, in minutes; none takes the project's.
+    pub timeout: Option<u16>,
+    /// `bucket/prefix` of the cache; none means that there is none.
+    pub cache: Option<String>,
 }
 
 /// How a start ended.

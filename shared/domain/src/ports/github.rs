@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 
 use super::Answer;
-use crate::ids::{RepositoryName, RunId, Sha};
+use crate::ids::{BranchName, RepositoryName, RunId, Sha};
 use crate::tips::Seen;
 
 /// How two commits stand to each other.
@@ -27,6 +27,128 @@ pub struct CommitWords {
     pub author: String,
     /// The commit's whole message.
     pub message: String,
+}
+
+/// What a commit changes since it left another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// How the two stand to each other.
+    pub comparison: Comparison,
+    /// The newest commit that both contain.
+    pub merge_base: Sha,
+    /// The files that differ from it.
+    pub files: Vec<ChangedFile>,
+    /// Whether there are more: GitHub shows at most 300
+    /// (<https://docs.github.com/en/rest/commits/commits#compare-two-commits>).
+    pub truncated: bool,
+}
+
+/// A file that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its path, relative to the repository's root. From outside: it is compared with, never opened.
+    pub path: String,
+    /// Its path before, where it was renamed.
+    pub previous: Option<String>,
+    /// The unified diff's hunks; none where GitHub leaves them out (a binary or a very large file).
+    pub patch: Option<String>,
+}
+
+/// Differences between commits.
+pub trait Differences: Send + Sync {
+    /// What `head` changes since it left `base`: the files of all its commits since the merge base. None where the two
+    /// have no common ancestor or GitHub no longer knows one of them.
+    fn changes(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        base: &Sha,
+        head: &Sha,
+    ) -> impl Future<Output = Answer<Option<Changes>>> + Send;
+}
+
+/// What a person may do with a repository at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Nothing.
+    None,
+    /// Read.
+    Read,
+    /// Push, and whatever goes beyond.
+    Write,
+}
+
+/// A pull request as it is at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pull {
+    /// Its number.
+    pub number: u64,
+    /// The newest commit offered.
+    pub head: Sha,
+    /// The branch offered.
+    pub branch: String,
+    /// The repository that the commit lies in; none when it was deleted.
+    pub head_repository: Option<RepositoryName>,
+    /// The branch to merge into, and its tip.
+    pub base: (BranchName, Sha),
+    /// Whether it is open.
+    pub open: bool,
+    /// Whether it is a draft.
+    pub draft: bool,
+    /// The login of who opened it.
+    pub author: String,
+    /// Its title, one line.
+    pub title: String,
+}
+
+/// How a comment is answered with a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// Taken (`+1`).
+    Taken,
+    /// Refused (`confused`).
+    Refused,
+}
+
+/// What people's wishes need of GitHub.
+pub trait People: Send + Sync {
+    /// What the person may do with the repository now.
+    fn permission(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        login: &str,
+    ) -> impl Future<Output = Answer<Permission>> + Send;
+    /// The pull request; none where there is none of that number.
+    fn pull(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        number: u64,
+    ) -> impl Future<Output = Answer<Option<Pull>>> + Send;
+    /// Puts a sign under a comment of an issue or pull request; a comment that is gone is no fault.
+    fn react(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        comment: u64,
+        reaction: Reaction,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// Comments on pull requests, each known by a mark that no reader sees.
+pub trait Comments: Send + Sync {
+    /// Shows a comment on the pull request: updates the one `known` by its id, or the App's own one that holds the mark,
+    /// or creates it. `text` is Markdown; the mark, `[a-z0-9-]` only, goes before it as an HTML comment. Answers its id.
+    fn comment(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        pull: u64,
+        mark: &str,
+        text: &str,
+        known: Option<&str>,
+    ) -> impl Future<Output = Answer<String>> + Send;
 }
 
 /// What a tip check asks of GitHub.
@@ -90,6 +212,22 @@ pub struct Check {
     pub text: String,
     /// Findings on lines.
     pub annotations: Vec<crate::report::Annotation>,
+    /// Where the title leads; none leads to the check itself.
+    pub details: Option<String>,
+    /// At most three, and only once it is completed: GitHub shows none before.
+    pub buttons: Vec<Button>,
+}
+
+/// A button under a completed check run
+/// (<https://docs.github.com/en/rest/checks/runs#create-a-check-run>, `actions`).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Button {
+    /// At most 20 characters.
+    pub label: String,
+    /// At most 40 characters.
+    pub description: String,
+    /// What comes back when it is pressed, at most 20 characters.
+    pub identifier: String,
 }
 
 /// GitHub's states and conclusions, as far as Slipway uses them.

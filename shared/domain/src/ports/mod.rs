@@ -13,13 +13,18 @@ mod repositories;
 mod secrets;
 mod store;
 
-pub use builds::{Artifacts, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images};
+pub use builds::{
+    Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images,
+};
 pub use cluster::{Application, Cluster, ProbeAnswer, Rollout};
 pub use fault::{Advice, Answer, Fault, Written};
-pub use github::{Branches, Check, CheckState, Checks, CommitWords, Comparison, Source};
+pub use github::{
+    Branches, Button, ChangedFile, Changes, Check, CheckState, Checks, Comments, CommitWords, Comparison,
+    Differences, People, Permission, Pull, Reaction, Source,
+};
 pub use people::{Chat, Mail, Post};
 pub use queue::{Queue, Redelivery, printable_reason};
-pub use repositories::Repositories;
+pub use repositories::{Front, Green, Greens, Lines, Repositories};
 pub use secrets::{Secret, Secrets};
 pub use store::{
     Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Lease, Locking, Noted, NoticeBook,

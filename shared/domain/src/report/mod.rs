@@ -31,10 +31,22 @@ pub struct TestReport {
     pub coverage: Option<f64>,
     /// The least coverage demanded, in percent.
     pub coverage_demanded: Option<u8>,
+    /// Line coverage of the base, in percent, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage_base: Option<f64>,
+    /// Of the lines that the change adds and that can be run: (run, not run).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_lines: Option<(u32, u32)>,
+    /// Tests that passed only on a retry, at most 20 names; the rest is counted in [`TestCounts::flaky`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaky: Vec<String>,
     /// flake8 findings, where it ran.
     pub flake8: Option<u32>,
     /// bandit findings at or above the severity that counts, where it ran.
     pub bandit: Option<u32>,
+    /// Findings of SARIF reports at or above the severity that counts, where there are such reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sarif: Option<u32>,
     /// Findings on lines of the repository, at most [`MOST_ANNOTATIONS`].
     pub annotations: Vec<Annotation>,
     /// Findings beyond the annotations kept.
@@ -52,6 +64,9 @@ pub struct TestCounts {
     pub failed: u32,
     /// Skipped.
     pub skipped: u32,
+    /// Of the passed ones, those that passed only on a retry.
+    #[serde(default)]
+    pub flaky: u32,
 }
 
 /// A finding on a line.

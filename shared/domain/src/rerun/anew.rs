@@ -39,7 +39,7 @@ impl Anew<'_> {
             return Ok(self.still_alone());
         }
         match self.outcome() {
-            Outcome::Failed | Outcome::Superseded => self.continuing(),
+            Outcome::Failed | Outcome::Superseded | Outcome::Cancelled => self.continuing(),
             Outcome::Passed if cascade && self.has_followers() => self.cascading(),
             Outcome::Passed => self.alone(),
         }

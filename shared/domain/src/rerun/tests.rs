@@ -7,7 +7,7 @@ use crate::ids::{EnvironmentName, Sha, Trust};
 use crate::message::PlanRequest;
 use crate::ports::Release;
 use crate::run::{Delivery, Onset, Opening, Phase, PhaseKind, RunOutcome, RunState};
-use crate::spec::ServiceSpec;
+use crate::spec::{Reads, ServiceSpec};
 use crate::task::{Output, State, TaskSpec, Verdict};
 
 const NOW: Timestamp = Timestamp(1_795_435_200_000);
@@ -51,6 +51,12 @@ fn request() -> PlanRequest {
         pull_request: None,
         sender: "ada".to_owned(),
         title: "A commit".to_owned(),
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     }
 }
 
@@ -109,6 +115,7 @@ fn task(run: &Run, short: &str, state: &str) -> Task {
         image: None,
         manifests: Vec::new(),
         health: None,
+        reads: Reads::default(),
     };
     let (standing, state) = match state.split_once('/') {
         Some((standing, state)) => (Some(standing), state),

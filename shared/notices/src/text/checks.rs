@@ -31,8 +31,11 @@ fn roll_up(run: &Run, tasks: &[Task]) -> Check {
         RunState::Planning | RunState::Active => CheckState::InProgress,
         RunState::Finished(RunOutcome::Passed) => CheckState::Success,
         RunState::Finished(RunOutcome::Failed | RunOutcome::Invalid(_)) => CheckState::Failure,
-        RunState::Finished(RunOutcome::Superseded) => CheckState::Cancelled,
-        RunState::Finished(RunOutcome::ActionRequired(_)) => CheckState::ActionRequired,
+        RunState::Finished(RunOutcome::Superseded | RunOutcome::Cancelled(_)) => CheckState::Cancelled,
+        // Neither neutral nor skipped: both satisfy a required check, and nothing was judged.
+        RunState::Finished(RunOutcome::ActionRequired(_) | RunOutcome::Skipped(_)) => {
+            CheckState::ActionRequired
+        }
     };
     let problems: &[Problem] = match &run.state {
         RunState::Finished(RunOutcome::Invalid(problems)) => problems,
@@ -61,6 +64,8 @@ fn roll_up(run: &Run, tasks: &[Task]) -> Check {
         summary,
         text,
         annotations: problems.iter().map(problem_annotation).collect(),
+        details: None,
+        buttons: Vec::new(),
     }
 }
 
@@ -92,6 +97,8 @@ fn of_test(run: &Run, task: &Task) -> Check {
         summary,
         text: findings::log(task),
         annotations,
+        details: None,
+        buttons: Vec::new(),
     }
 }
 
@@ -135,6 +142,8 @@ fn delivery(run: &Run, tasks: &[Task]) -> Option<Check> {
         summary,
         text,
         annotations: Vec::new(),
+        details: None,
+        buttons: Vec::new(),
     })
 }
 
@@ -211,7 +220,7 @@ fn state_of(mark: Mark) -> CheckState {
         Mark::Working => CheckState::InProgress,
         Mark::Passed => CheckState::Success,
         Mark::Failed => CheckState::Failure,
-        Mark::Superseded | Mark::NotRun => CheckState::Cancelled,
+        Mark::Superseded | Mark::Cancelled | Mark::NotRun => CheckState::Cancelled,
         Mark::Stuck => CheckState::ActionRequired,
     }
 }

@@ -24,6 +24,8 @@ pub fn mail(run: &Run, tasks: &[Task]) -> Option<Mail> {
         RunOutcome::Passed => "passed",
         RunOutcome::Failed => "failed",
         RunOutcome::Superseded => "superseded",
+        RunOutcome::Cancelled(_) => "cancelled",
+        RunOutcome::Skipped(_) => "skipped",
         RunOutcome::ActionRequired(_) => "needs a person",
         RunOutcome::Invalid(_) => "cannot be planned",
     };

@@ -95,6 +95,7 @@ fn sign(run: &Run, tasks: &[Task]) -> &'static str {
         RunState::Finished(RunOutcome::Passed) => ":white_check_mark:",
         RunState::Finished(RunOutcome::Failed | RunOutcome::Invalid(_)) => ":x:",
         RunState::Finished(RunOutcome::Superseded) => ":fast_forward:",
-        RunState::Finished(RunOutcome::ActionRequired(_)) => ":raised_hand:",
+        RunState::Finished(RunOutcome::Cancelled(_)) => ":no_entry_sign:",
+        RunState::Finished(RunOutcome::ActionRequired(_) | RunOutcome::Skipped(_)) => ":raised_hand:",
     }
 }

@@ -14,6 +14,7 @@ pub(super) enum Mark {
     Passed,
     Failed,
     Superseded,
+    Cancelled,
     Stuck,
     NotRun,
 }
@@ -33,6 +34,7 @@ impl Mark {
                 Outcome::Passed => Self::Passed,
                 Outcome::Failed => Self::Failed,
                 Outcome::Superseded => Self::Superseded,
+                Outcome::Cancelled => Self::Cancelled,
             },
         }
     }
@@ -45,6 +47,7 @@ impl Mark {
             Self::Passed => "passed",
             Self::Failed => "FAILED",
             Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
             Self::Stuck => "STUCK",
             Self::NotRun => "not run",
         }
@@ -58,6 +61,7 @@ impl Mark {
             Self::Passed => "✅",
             Self::Failed => "❌",
             Self::Superseded => "⏭️",
+            Self::Cancelled => "🚫",
             Self::Stuck => "🛑",
             Self::NotRun => "➖",
         }
@@ -90,6 +94,8 @@ pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
             format!("failed after {took}: {} failed", of_tasks(count(Mark::Failed)))
         }
         RunState::Finished(RunOutcome::Superseded) => "superseded by a newer release".to_owned(),
+        RunState::Finished(RunOutcome::Cancelled(_)) => format!("cancelled after {took}"),
+        RunState::Finished(RunOutcome::Skipped(_)) => "not run: the commit asks for it".to_owned(),
         RunState::Finished(RunOutcome::ActionRequired(_)) => {
             "a person must act before anything runs".to_owned()
         }
@@ -116,7 +122,12 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
     let failed =
         tasks.iter().filter(|task| Mark::of(run, task) == Mark::Failed).map(|task| task.id.stage).min();
     match (&run.state, failed) {
-        (RunState::Finished(RunOutcome::ActionRequired(what)), _) => Some(what.clone()),
+        (
+            RunState::Finished(
+                RunOutcome::ActionRequired(what) | RunOutcome::Cancelled(what) | RunOutcome::Skipped(what),
+            ),
+            _,
+        ) => Some(what.clone()),
         (RunState::Finished(RunOutcome::Invalid(_)), _) => {
             Some("Correct the lines named and push again. Nothing was tested or delivered.".to_owned())
         }

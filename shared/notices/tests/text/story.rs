@@ -35,6 +35,11 @@ pub fn run(state: RunState) -> Run {
             pull_request: None,
             sender: "octocat".to_owned(),
             title: "Let users log in".to_owned(),
+            tag: false,
+            forced: false,
+            base: None,
+            draft: false,
+            skip: None,
         },
         state,
         phases: Vec::new(),
@@ -46,6 +51,12 @@ pub fn run(state: RunState) -> Run {
         opening: None,
         round: 0,
         reruns: Vec::new(),
+        claims: Vec::new(),
+        stop: None,
+        admitted: None,
+        pulls: Vec::new(),
+        compared_with: None,
+        parallel: None,
         failures: 0,
         stuck: None,
         notifications: Notifications {
@@ -61,7 +72,7 @@ pub fn run(state: RunState) -> Run {
 
 /// A task that nobody has begun.
 pub fn waiting(task: &str) -> Task {
-    let spec = TaskSpec::Checks(ChecksSpec { flake8: Vec::new(), bandit: Vec::new() });
+    let spec = TaskSpec::Checks(ChecksSpec::default());
     Task::new(id(), parse::<TaskId>(task), spec)
 }
 
@@ -87,7 +98,7 @@ pub fn stuck(task: &str, reason: &str) -> Task {
 fn report() -> TestReport {
     TestReport {
         passed: true,
-        tests: Some(TestCounts { passed: 14, failed: 0, skipped: 1 }),
+        tests: Some(TestCounts { passed: 14, failed: 0, skipped: 1, flaky: 0 }),
         coverage: Some(91.25),
         coverage_demanded: Some(80),
         ..TestReport::default()
@@ -107,7 +118,7 @@ pub fn broken(task: &str, message: &str, log: &[&str]) -> Task {
             format!("test `{message}` failed"),
             "line coverage is 71.2 %, at least 80 % are demanded".to_owned(),
         ],
-        tests: Some(TestCounts { passed: 12, failed: 1, skipped: 0 }),
+        tests: Some(TestCounts { passed: 12, failed: 1, skipped: 0, flaky: 0 }),
         coverage: Some(71.25),
         annotations: vec![Annotation {
             path: "backend/authentication/tests/test_login.py".to_owned(),

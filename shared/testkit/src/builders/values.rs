@@ -6,8 +6,7 @@ use domain::ids::{Digest, Sha};
 use domain::message::PlanRequest;
 use domain::run::{Delivery, Run};
 use domain::spec::{
-    BuildSettings, ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, ServiceSpec,
-    TestSpec,
+    ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, Reads, ServiceSpec, TestSpec,
 };
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
@@ -52,6 +51,12 @@ pub fn a_request(number: u64) -> PlanRequest {
         pull_request: None,
         sender: "ada".to_owned(),
         title: format!("Change number {number}"),
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     }
 }
 
@@ -74,8 +79,7 @@ pub fn a_service(service: &str) -> ServiceSpec {
         test: Some(TestSpec {
             command: format!("pytest {path}/tests/ -v --cov={path}"),
             coverage: Some(80),
-            requirements: Vec::new(),
-            build: BuildSettings::default(),
+            ..TestSpec::default()
         }),
         image: Some(ImageSpec {
             repository: format!("vive-sphere/{service}"),
@@ -100,6 +104,7 @@ pub fn a_component(component: &str) -> ServiceSpec {
         image: None,
         manifests: vec![name(&format!("infrastructure/kubernetes/{component}-deployment.yaml"))],
         health: None,
+        reads: Reads::default(),
     }
 }
 
@@ -107,18 +112,20 @@ pub fn a_component(component: &str) -> ServiceSpec {
 pub fn a_plan(services: usize) -> Plan {
     Plan {
         services: (1..=services).map(|number| a_service(&format!("service-{number}"))).collect(),
-        checks: Some(ChecksSpec { flake8: vec![name("backend/")], bandit: vec![name("backend/")] }),
+        checks: Some(ChecksSpec {
+            flake8: vec![name("backend/")],
+            bandit: vec![name("backend/")],
+            ..ChecksSpec::default()
+        }),
         integration: Some(IntegrationSpec {
             command: "pytest integration_tests/ -v".to_owned(),
-            requirements: Vec::new(),
-            services: Vec::new(),
-            build: BuildSettings::default(),
+            ..IntegrationSpec::default()
         }),
         notifications: Notifications {
             slack: Some("#deploys".to_owned()),
             email: vec!["team@vivesphere.example".to_owned()],
         },
-        notes: Vec::new(),
+        ..Plan::default()
     }
 }
 

@@ -4,7 +4,7 @@ use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName, Sha, Task
 use domain::message::PlanRequest;
 use domain::ports::Release;
 use domain::run::Run;
-use domain::spec::ServiceSpec;
+use domain::spec::{Reads, ServiceSpec};
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
 
@@ -45,6 +45,12 @@ pub(super) fn run(number: u32) -> Run {
         pull_request: None,
         sender: "someone".to_owned(),
         title: "Say `hello`, \"wörld\"".to_owned(),
+        tag: false,
+        forced: false,
+        base: None,
+        draft: false,
+        skip: None,
+        admitted: None,
     };
     Run::new(&request, START)
 }
@@ -65,6 +71,7 @@ pub(super) fn task(run: &RunId, id: &str) -> Task {
         image: None,
         manifests: Vec::new(),
         health: None,
+        reads: Reads::default(),
     });
     Task::new(run.clone(), task_id(id), spec)
 }

@@ -43,6 +43,7 @@ fn done(outcome: Outcome) -> State {
         Outcome::Passed => Verdict::passed("fine", Output::None),
         Outcome::Failed => Verdict::failed("1 test failed", Output::None),
         Outcome::Superseded => Verdict::superseded("overtaken"),
+        Outcome::Cancelled => Verdict::cancelled("cancelled"),
     };
     State::Done { verdict }
 }

@@ -39,6 +39,8 @@ fn kind(message: &Message) -> &'static str {
     match message {
         Message::Plan(_) => "plan",
         Message::Tips { .. } => "tips",
+        Message::Asked(_) => "asked",
+        Message::Gone(_) => "gone",
         Message::Task(_) => "task",
         Message::Rerun(_) => "rerun",
         Message::Revive(_) => "revive",
