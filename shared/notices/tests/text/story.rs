@@ -52,6 +52,7 @@ pub fn run(state: RunState) -> Run {
         round: 0,
         reruns: Vec::new(),
         claims: Vec::new(),
+        replaces_older: true,
         stop: None,
         admitted: None,
         pulls: Vec::new(),
