@@ -51,6 +51,9 @@ pub struct Run {
     /// How often planning has failed; at [`crate::next::MOST_FAILURES`] it is given up.
     #[serde(default)]
     pub failures: u32,
+    /// How often in a row planning had to wait for another side that did not answer.
+    #[serde(default)]
+    pub outages: u32,
     /// Why planning was given up, until a person sends its message again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
@@ -196,6 +199,7 @@ impl Run {
             compared_with: None,
             parallel: None,
             failures: 0,
+            outages: 0,
             stuck: None,
             notifications: Notifications::default(),
             notes: Vec::new(),
@@ -218,7 +222,7 @@ impl Run {
         let first = phases.iter().find(|phase| !phase.complete());
         let what = first.map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
         let opening = Some(Opening { by: None, what });
-        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, ..self.clone() }
+        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, outages: 0, ..self.clone() }
             .written(now)
     }
 

@@ -67,6 +67,7 @@ impl Run {
             stop: None,
             finished: None,
             failures: 0,
+            outages: 0,
             stuck: None,
             round: self.round + 1,
             ..self.clone()

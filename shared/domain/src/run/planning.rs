@@ -43,6 +43,12 @@ impl Run {
         Self { failures, stuck: Some(reason.to_owned()), ..self.at_rest() }
     }
 
+    /// The head whose planning waits for another side that does not answer; sweep asks again at that time.
+    #[must_use]
+    pub fn put_off(&self, until: Timestamp) -> Self {
+        Self { outages: self.outages + 1, version: self.version + 1, due: Some(until), ..self.clone() }
+    }
+
     /// The head whose planning is tried again, because a person has sent its message again.
     #[must_use]
     pub fn planning_revived(&self, now: Timestamp) -> Self {

@@ -59,6 +59,7 @@ pub fn run(state: RunState) -> Run {
         compared_with: None,
         parallel: None,
         failures: 0,
+        outages: 0,
         stuck: None,
         notifications: Notifications {
             slack: Some("#deploys".to_owned()),
