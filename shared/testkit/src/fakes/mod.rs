@@ -10,6 +10,7 @@ mod deliveries;
 mod environments;
 mod github;
 mod images;
+mod lines;
 mod queue;
 mod repositories;
 mod secrets;
