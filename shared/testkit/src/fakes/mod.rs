@@ -24,7 +24,7 @@ pub use builds::{FakeBuild, MemoryBuilds};
 pub use channels::{MemoryChat, MemoryPost, SlackMessage};
 pub use clock::Clock;
 pub use cluster::{Applied, Fate, MemoryCluster};
-pub use github::{CheckRun, MemoryGitHub};
+pub use github::{CheckRun, MemoryGitHub, PullComment};
 pub use images::MemoryImages;
 pub use queue::{DeadLetter, MemoryQueue, Received, VISIBILITY};
 pub use secrets::MemorySecrets;
