@@ -4,15 +4,12 @@
 //! nothing.
 
 use domain::ids::{Line, RepositoryName, RunId, Sha};
-use domain::message::{Gone, PlanRequest};
-use domain::ports::{
-    Answer, Artifacts, Branches, Deliveries, DeliveryState, Environments, Fault, Front, Greens, Lines, People,
-    Queue, Repositories, Runs, Source, Timeline, Written,
-};
+use domain::message::{Gone, Message, Outgoing, PlanRequest};
+use domain::ports::{Answer, Artifacts, DeliveryState, Fault, Front, Queue, Written};
 use domain::run::{Run, Stop};
 use domain::time::Timestamp;
 
-use crate::Planner;
+use crate::{Hub, Memory, Planner};
 
 /// How often others may write the same front or head before the message comes again.
 const MOST_RACES: u32 = 8;
@@ -26,13 +23,7 @@ pub(crate) enum Place {
     Overtaken,
 }
 
-impl<S, Q, A, G> Planner<S, Q, A, G>
-where
-    S: Runs + Environments + Deliveries + Repositories + Lines + Greens + Timeline,
-    Q: Queue,
-    A: Artifacts,
-    G: Source + Branches + People,
-{
+impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     /// Makes the request's commit the front of its line, unless a newer one is known, and releases the run before it.
     pub(crate) async fn advance(
         &self,
@@ -111,8 +102,8 @@ where
             return Ok(());
         }
         if head.is_being_planned() {
-            let message = domain::message::Message::Plan(head.request());
-            self.queue.send(&[domain::message::Outgoing::now(message)]).await?;
+            let message = Message::Plan(head.request());
+            self.queue.send(&[Outgoing::now(message)]).await?;
         }
         lambda::wake_to_end(&self.store, &self.queue, head).await
     }

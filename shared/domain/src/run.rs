@@ -222,8 +222,17 @@ impl Run {
         let first = phases.iter().find(|phase| !phase.complete());
         let what = first.map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
         let opening = Some(Opening { by: None, what });
-        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, outages: 0, ..self.clone() }
-            .written(now)
+        Self {
+            state: RunState::Active,
+            phases,
+            delivery,
+            notifications,
+            notes,
+            opening,
+            outages: 0,
+            ..self.clone()
+        }
+        .written(now)
     }
 
     /// The head of a run that ends before it begins.

@@ -66,6 +66,7 @@ impl Functions {
                 queue: queue.clone(),
                 artifacts: artifacts.clone(),
                 source: github.clone(),
+                build_image: "standard:5.0".to_owned(),
             },
             test: Tests { builds: tests, artifacts: artifacts.clone() },
             build: ImageBuilds { builds: image_builds, artifacts: artifacts.clone(), images: images.clone() },
