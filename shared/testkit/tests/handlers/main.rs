@@ -2,6 +2,7 @@
 
 mod deploy;
 mod images;
+mod lines;
 mod messages;
 mod notify;
 mod plan;
@@ -11,6 +12,7 @@ mod test;
 mod tips;
 mod verify;
 mod webhook;
+mod wishes;
 
 use domain::message::{Ask, Wake};
 use domain::run::{Phase, PhaseKind, Run, RunState};
