@@ -79,8 +79,8 @@ record! {
         pub coverage: Option<OrNone<Percent>> => "80",
         /// Whether line coverage may not fall below that of the branch which a pull request is to be merged into.
         pub not_below_base: Option<bool> => "`false`",
-        /// Files that the command leaves beside pytest's own reports: JUnit XML, Cobertura XML, coverage.py's JSON or
-        /// SARIF.
+        /// Files that the command leaves beside pytest's own reports: `JUnit` XML, Cobertura XML, coverage.py's
+        /// JSON or SARIF.
         pub reports: Option<Vec<RepositoryPath>> => "none",
         /// How often pytest tries a failed test again.
         pub retries: Option<Retries> => "0",

@@ -173,7 +173,7 @@ pub(super) fn read_word(
     word
 }
 
-/// `a size, one of `small`, `large``
+/// The choice, then its words in backticks.
 pub(super) fn words_in_words(what: &str, words: &[&str]) -> String {
     format!("{what}, one of {}", listed(words.iter().copied()))
 }

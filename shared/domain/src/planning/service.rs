@@ -1,6 +1,6 @@
 //! One service or component of the plan.
 
-use super::tree::plain;
+use super::tree::{normal, plain};
 use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
 use crate::files::{DnsLabel, ImageName, OrNone, Step};
@@ -20,7 +20,7 @@ impl Planner<'_> {
         }
         let problems = self.problems.len();
         let folder = match &entry.path {
-            Some(path) => plain(path.as_str()).to_owned(),
+            Some(path) => normal(path.as_str()),
             None => format!("{SERVICES_FOLDER}/{name}"),
         };
         let path = self.path(name, "path", &folder);

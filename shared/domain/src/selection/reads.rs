@@ -9,7 +9,7 @@ impl Reads {
     pub fn covers(&self, path: &str) -> bool {
         self.paths.iter().any(|own| is_within(path, own))
             || self.files_in.iter().any(|folder| {
-                name_in(path, folder).is_some_and(|name| !name.contains('/') && !is_documentation(name))
+                name_in(path, folder).is_some_and(|name| is_a_name(name) && !is_documentation(name))
             })
     }
 }
@@ -36,12 +36,17 @@ fn name_in<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     if folder == "." { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
 }
 
+fn is_a_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/')
+}
+
 /// What people read and no test does.
 fn is_documentation(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_requirements = name.contains("requirements") || name.contains("constraints");
-    [".md", ".rst"].iter().any(|ending| name.ends_with(ending))
-        || (name.ends_with(".txt") && !is_requirements)
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("md" | "rst"))
+        || (ending == Some("txt") && !is_requirements)
         || ["license", "licence"].iter().any(|beginning| name.starts_with(beginning))
         || [".gitignore", ".gitattributes", "codeowners"].contains(&name.as_str())
 }

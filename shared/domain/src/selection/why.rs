@@ -60,5 +60,8 @@ pub(super) fn shown(path: &str) -> String {
             other => other,
         })
         .collect();
-    format!("`{}`", text::cut(line.trim(), LONGEST_PATH))
+    match line.trim() {
+        "" => "a file whose name cannot be shown".to_owned(),
+        line => format!("`{}`", text::cut(line, LONGEST_PATH)),
+    }
 }

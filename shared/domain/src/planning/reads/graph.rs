@@ -131,9 +131,8 @@ fn few(mut paths: BTreeSet<String>) -> BTreeSet<String> {
         let deepest = outermost.iter().map(depth).max().unwrap_or_default();
         let folder = |path: String| match path.rsplit_once('/') {
             Some((folder, _)) if depth(&path) == deepest => folder.to_owned(),
-            Some(_) => path,
             None if deepest == 0 => ".".to_owned(),
-            None => path,
+            Some(_) | None => path,
         };
         paths = outermost.into_iter().map(folder).collect();
     }
