@@ -15,6 +15,7 @@ pub mod ports;
 pub mod report;
 pub mod rerun;
 pub mod run;
+pub mod selection;
 pub mod spec;
 pub mod task;
 pub mod tasks;
