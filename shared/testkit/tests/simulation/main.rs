@@ -9,7 +9,9 @@ mod disturbed;
 mod fates;
 #[path = "../common/functions.rs"]
 mod functions;
+mod limited;
 mod lost;
+mod reused;
 mod scenario;
 mod scheduler;
 mod tidy;
