@@ -1,24 +1,28 @@
-//! Tells people the whole current state of a run: check runs, Slack, and a mail at its end.
+//! Tells people the whole current state of a run: check runs, a comment on its pull requests, Slack, and a mail at its
+//! end.
 //!
 //! What was said is kept with a hash, so that nothing is said twice where the channel has a key. Slack's first
 //! message and the mail have none: the intent is written first, and a crash between intent and result leaves at most
-//! one duplicate.
+//! one duplicate. A channel that is out of order, or that wants fewer requests, is tried again later and fails nothing.
 
 mod notice;
+mod parking;
+mod saying;
 
 use std::time::Duration;
 
-use domain::ids::RunId;
-use domain::message::{Message, QueueName, Unreadable, parse_message};
+use domain::ids::{Line, RunId};
+use domain::message::{Message, Outgoing, QueueName, Unreadable, parse_message};
 use domain::next::MOST_FAILURES;
 use domain::ports::{
-    Answer, Chat, Checks, Fault, Lease, Noted, NoticeBook, Picture, Post, Runs, Said, Told, Written,
+    Answer, Chat, Checks, Comments, Fault, Lease, Lines, Noted, NoticeBook, Parked, Picture, Post, Queue,
+    Runs, Told, Written,
 };
 use domain::run::Run;
 use domain::time::Timestamp;
 use lambda::Disposition;
 
-use notice::{Notice, THREAD, What, notices};
+use notice::{Leading, Notice, What, notices};
 
 /// How long nobody else tells the same run; longer than the function may run.
 const LEASE: Duration = Duration::from_mins(1);
@@ -26,26 +30,34 @@ const LEASE: Duration = Duration::from_mins(1);
 /// How often one invocation looks again, or writes against others, before its message comes again.
 const MOST_ROUNDS: u32 = 8;
 
+/// Pull requests that one run speaks to: the same commit is rarely proposed more often.
+const MOST_PULLS: usize = 10;
+
 /// How soon it comes then.
 const SOON: Duration = Duration::from_secs(1);
 
 /// The function with its ports.
 #[derive(Debug)]
-pub struct Notifier<S, G, C, M> {
-    /// Runs, and the book of what was said.
+pub struct Notifier<S, Q, G, C, M> {
+    /// Runs, the newest of each pull request, and the book of what was said.
     pub store: S,
+    /// notify's own queue, for what is told later.
+    pub queue: Q,
     /// GitHub.
-    pub checks: G,
+    pub github: G,
+    /// The address of GitHub's pages, for links.
+    pub web: Option<String>,
     /// Slack.
     pub chat: C,
     /// Mail; none where the stack has no sender.
     pub post: Option<M>,
 }
 
-impl<S, G, C, M> Notifier<S, G, C, M>
+impl<S, Q, G, C, M> Notifier<S, Q, G, C, M>
 where
-    S: Runs + NoticeBook,
-    G: Checks,
+    S: Runs + NoticeBook + Lines,
+    Q: Queue,
+    G: Checks + Comments,
     C: Chat,
     M: Post,
 {
@@ -64,7 +76,7 @@ where
         }
     }
 
-    /// Says what differs from the book: one query, then a lease, the effects, and one write of what was said.
+    /// Says what differs from the book, unless that is put off: one query, then a lease, the effects, and one write of what was said.
     ///
     /// Every change of a run is followed by a message, whose invocation sees the change, because its query begins
     /// later. It finds one of three books.
@@ -86,7 +98,11 @@ where
                 tracing::warn!(run = %id, "no such run; the message is dropped");
                 return Ok(Disposition::Acknowledge);
             };
-            let mut notices = notices(&head, &tasks);
+            if parking::is_looked_after(&told, now) {
+                return Ok(Disposition::Acknowledge);
+            }
+            let leading = self.leading(&head).await?;
+            let mut notices = notices(&head, &tasks, self.web.as_deref(), &leading, &told);
             notices.retain(|notice| self.post.is_some() || !matches!(notice.what, What::Mail(_)));
             if let Some(lease) = told.lease.clone().filter(|lease| lease.until > now) {
                 if let Some(disposition) = self.beside(id, told, lease, &notices, holder, now).await? {
@@ -105,10 +121,13 @@ where
             if self.store.write_told(id, &told).await? != Noted::Yes {
                 continue;
             }
-            if let Err(fault) = self.say(&head, notices, &mut told).await {
-                return self.failed(&head, told, fault).await;
+            if let Some(parked) = parking::in_force(&told, now) {
+                return self.park(&head, told, parking::looking(parked, now), now).await;
             }
-            told.failures = 0;
+            if let Err(fault) = self.say(&head, notices, &mut told).await {
+                return self.failed(&head, told, fault, now).await;
+            }
+            (told.failures, told.parked) = (0, None);
             if !self.note(id, &mut told, false).await? {
                 break;
             }
@@ -117,6 +136,19 @@ where
             }
         }
         Ok(Disposition::GiveBack { reason: "the book was written by others".into(), delay: SOON })
+    }
+
+    /// The pull requests whose newest run this is: its comment is theirs. Another run's is left alone.
+    async fn leading(&self, head: &Run) -> Answer<Vec<Leading>> {
+        let mut leading = Vec::new();
+        for pull in head.pulls.iter().take(MOST_PULLS) {
+            let front = self.store.front(&head.id.repository, &Line::Pull(*pull)).await?;
+            let version = front.as_ref().map_or(0, |front| front.version);
+            if front.is_none_or(|front| front.run == head.id) {
+                leading.push(Leading { pull: *pull, version });
+            }
+        }
+        Ok(leading)
     }
 
     /// What becomes of the message while the lease is in other hands; none when the book was written meanwhile.
@@ -143,46 +175,6 @@ where
         let asked = Told { version: told.version + 1, lease, ..told };
         let noted = self.store.write_told(id, &asked).await?;
         Ok((noted == Noted::Yes).then_some(Disposition::Acknowledge))
-    }
-
-    /// Where two things without a key are said, the first is noted before the second, so that one crash doubles one.
-    async fn say(&self, head: &Run, notices: Vec<Notice>, told: &mut Told) -> Answer<()> {
-        let mut is_noted = true;
-        for Notice { key, content, what } in notices {
-            let place = told.said.get_mut(&key).map(|said| {
-                // Should it fail, nobody knows what the channel shows.
-                said.content.clear();
-                said.place.clone()
-            });
-            if place.is_none() && !matches!(what, What::Check(_)) {
-                if !is_noted && !self.note(&head.id, told, true).await? {
-                    return Err(Fault::retry("the lease was lost", "version conflict"));
-                }
-                is_noted = false;
-            }
-            let place = match (what, place) {
-                (What::Check(check), place) => {
-                    self.checks.show(&head.id, head.installation, &check, place.as_deref()).await?
-                }
-                (What::Thread { channel, text }, Some(place)) => {
-                    self.chat.update(&channel, &place, &text).await?;
-                    place
-                }
-                (What::Thread { channel, text }, None) => self.chat.post(&channel, None, &text).await?,
-                (What::End { channel, text }, _) => {
-                    let thread = told.said.get(THREAD).map(|said| said.place.as_str());
-                    self.chat.post(&channel, thread, &text).await?
-                }
-                (What::Mail(mail), _) => {
-                    if let Some(post) = &self.post {
-                        post.send(&mail).await?;
-                    }
-                    "sent".to_owned()
-                }
-            };
-            told.said.insert(key, Said { place, content });
-        }
-        Ok(())
     }
 
     /// Writes what was said and keeps the lease or gives it up; false where it is somebody else's. Whoever has asked
@@ -213,12 +205,17 @@ where
     }
 
     /// The lease is given up also after a fault, so that the redelivered message need not wait for its end.
-    async fn failed(&self, head: &Run, mut told: Told, fault: Fault) -> Answer<Disposition> {
+    async fn failed(&self, head: &Run, mut told: Told, fault: Fault, now: Timestamp) -> Answer<Disposition> {
+        if let Some(parked) = parking::after(&told, &fault, now) {
+            let until = parked.until.rfc3339();
+            tracing::warn!(run = %head.id, until, fault = fault.chain(), "telling is put off");
+            return self.park(head, told, parked, now).await;
+        }
         told.failures += 1;
         let is_stuck = told.failures >= MOST_FAILURES;
         if is_stuck {
             // Whoever redrives its dead letter begins to count anew.
-            told.failures = 0;
+            (told.failures, told.parked) = (0, None);
         }
         self.note(&head.id, &mut told, false).await?;
         if !is_stuck {
@@ -232,6 +229,17 @@ where
             fault.chain()
         );
         Ok(Disposition::Refuse { reason })
+    }
+
+    /// Puts telling off. The lease is the intent of it: where this dies before the delayed message is sent or noted,
+    /// the own message comes again and finds the lease over. So whatever is noted as put off has its message on the
+    /// way, and only one: only the holder of the lease sends it, and whoever comes meanwhile finds it noted.
+    async fn park(&self, head: &Run, mut told: Told, parked: Parked, now: Timestamp) -> Answer<Disposition> {
+        let message = Message::Notify { run: head.id.clone() };
+        self.queue.send(&[Outgoing { message, delay: parked.looks.since(now) }]).await?;
+        told.parked = Some(parked);
+        self.note(&head.id, &mut told, false).await?;
+        Ok(Disposition::Acknowledge)
     }
 }
 

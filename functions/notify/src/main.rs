@@ -1,11 +1,12 @@
 //! The notify function.
 
+use domain::message::QueueName;
 use domain::ports::Secrets as _;
 use domain::time::Timestamp;
 use github::{Credentials, GitHub};
 use lambda::{SqsEvent, Variables};
 use notices::{Mailer, Slack};
-use queue::Redelivery;
+use queue::{Queue, Redelivery};
 use secrets::Secrets;
 use slipway_notify::Notifier;
 use store::Store;
@@ -25,7 +26,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let credentials = Credentials::parse(&secrets.secret(&github_id).await?)?;
     let notifier = Notifier {
         store: Store::new(&aws, table),
-        checks: GitHub::new(&api, credentials.app_id, &credentials.private_key)?,
+        queue: Queue::new(&aws, [(QueueName::Notify, own_queue.clone())].into()),
+        github: GitHub::new(&api, credentials.app_id, &credentials.private_key)?,
+        web: Some(github::web_address(&api)),
         chat: Slack::new(&slack_api, notices::slack_token(&secrets.secret(&slack_id).await?)?)?,
         post: Variables::optional("MAIL_SENDER").map(|sender| Mailer::new(&aws, sender)),
     };

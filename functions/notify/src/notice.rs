@@ -23,6 +23,8 @@ pub(crate) struct Notice {
 pub(crate) enum What {
     /// A check run. GitHub finds it by its name, so that it is there once.
     Check(Check),
+    /// The comment on a pull request, edited in place. GitHub finds it by its mark.
+    Comment { pull: u64, text: String },
     /// Slack's message, edited in place.
     Thread { channel: String, text: String },
     /// The line in its thread when the run has ended.
@@ -31,12 +33,46 @@ pub(crate) enum What {
     Mail(Mail),
 }
 
+/// How a thing is carried: what is out of order for one is so for all of its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    GitHub,
+    Slack,
+    Mail,
+}
+
+/// A pull request whose newest run this is.
+pub(crate) struct Leading {
+    /// Its number.
+    pub(crate) pull: u64,
+    /// The version of its front: where another run was the newest meanwhile, its comment is written anew.
+    pub(crate) version: u64,
+}
+
 /// Everything that a state says, in the order in which it is said.
-pub(crate) fn notices(head: &Run, tasks: &[Task]) -> Vec<Notice> {
-    let mut notices: Vec<Notice> = text::checks(head, tasks)
+pub(crate) fn notices(
+    head: &Run,
+    tasks: &[Task],
+    web: Option<&str>,
+    leading: &[Leading],
+    told: &Told,
+) -> Vec<Notice> {
+    let key = |name: &str| format!("check {name}");
+    let is_shown = |name: &str| {
+        let is_being_said = |lease: &Lease| lease.saying.contains_key(&key(name));
+        told.said.contains_key(&key(name)) || told.lease.as_ref().is_some_and(is_being_said)
+    };
+    let mut notices: Vec<Notice> = text::checks(head, tasks, web, is_shown)
         .into_iter()
-        .map(|check| Notice::new(format!("check {}", check.name), &check.clone(), What::Check(check)))
+        .map(|check| Notice::new(key(&check.name), &check.clone(), What::Check(check)))
         .collect();
+    let comment = (!leading.is_empty()).then(|| text::comment(head, tasks, web));
+    notices.extend(comment.iter().flat_map(|text| {
+        leading.iter().map(move |Leading { pull, version }| {
+            let what = What::Comment { pull: *pull, text: text.clone() };
+            Notice::new(format!("comment {pull}"), &(text, version), what)
+        })
+    }));
     if let Some(channel) = &head.notifications.slack {
         let thread = text::slack(head, tasks);
         let what = What::Thread { channel: channel.clone(), text: thread.head.clone() };
@@ -49,6 +85,21 @@ pub(crate) fn notices(head: &Run, tasks: &[Task]) -> Vec<Notice> {
     let mail = text::mail(head, tasks);
     notices.extend(mail.map(|mail| Notice::new(in_round("mail", head), &mail.clone(), What::Mail(mail))));
     notices
+}
+
+impl What {
+    pub(crate) fn channel(&self) -> Channel {
+        match self {
+            Self::Check(_) | Self::Comment { .. } => Channel::GitHub,
+            Self::Thread { .. } | Self::End { .. } => Channel::Slack,
+            Self::Mail(_) => Channel::Mail,
+        }
+    }
+
+    /// Whether the channel finds it again by a key, so that nothing is there twice.
+    pub(crate) fn has_key(&self) -> bool {
+        self.channel() == Channel::GitHub
+    }
 }
 
 impl Notice {

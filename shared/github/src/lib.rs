@@ -13,6 +13,7 @@ mod paths;
 mod people;
 mod source;
 mod tokens;
+mod web;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 pub use crate::credentials::Credentials;
+pub use crate::web::web_address;
 
 /// The newest stable version of the REST API (<https://docs.github.com/en/rest/about-the-rest-api/api-versions>).
 const API_VERSION: &str = "2026-03-10";

@@ -27,6 +27,6 @@ pub use queue::{Queue, Redelivery, printable_reason};
 pub use repositories::{Front, Green, Greens, Lines, Repositories};
 pub use secrets::{Secret, Secrets};
 pub use store::{
-    Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Lease, Locking, Noted, NoticeBook,
+    Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Lease, Locking, Noted, NoticeBook, Parked,
     Picture, Release, Runs, Said, Timeline, Told,
 };

@@ -222,6 +222,22 @@ pub struct Told {
     pub failures: u32,
     /// Who is at work.
     pub lease: Option<Lease>,
+    /// Until when telling is put off, because a channel is out of order or wants fewer requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
+}
+
+/// Telling that is put off.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Parked {
+    /// Since when it has been put off again and again.
+    pub since: Timestamp,
+    /// Before then nothing is tried.
+    pub until: Timestamp,
+    /// When the delayed message comes that looks again; nobody else need do so before.
+    pub looks: Timestamp,
+    /// How often in a row it was put off before.
+    pub times: u32,
 }
 
 /// A thing said.

@@ -1,11 +1,16 @@
 //! A run as a table: one row for each subject, one column for each stage.
 
-use domain::ids::{Stage, Subject};
+use domain::ids::{RunId, Stage, Subject};
 use domain::run::Run;
 use domain::task::Task;
 
-use super::markdown::code_cell;
-use super::words::{Mark, duration, is_spare_way_back, stage_time, subject_name, time_taken};
+use super::markdown::{code_cell, fitting};
+use super::words::{Mark, commit_link, duration, is_spare_way_back, stage_time, subject_name, time_taken};
+
+/// A result that another run has earned, in a table.
+pub(super) fn reused(run: &RunId, web: Option<&str>) -> String {
+    format!("{} {} from {}", Mark::Reused.sign(), Mark::Reused.word(), commit_link(run, web))
+}
 
 /// The tasks of a run in rows and columns.
 pub(super) struct Board<'a> {
@@ -41,8 +46,9 @@ impl<'a> Board<'a> {
         Self { run, tasks, stages, rows }
     }
 
-    /// The table in Markdown, with the time that each task and each stage took.
-    pub(super) fn markdown(&self) -> String {
+    /// The table in Markdown, with the time that each task and each stage took, in about `most` bytes: where it does
+    /// not fit, what a reader should see comes first, and the rest is counted.
+    pub(super) fn markdown(&self, web: Option<&str>, most: usize) -> String {
         if self.rows.is_empty() {
             return String::new();
         }
@@ -50,9 +56,20 @@ impl<'a> Board<'a> {
         let titles = self.stages.iter().map(|stage| stage.as_str().to_owned());
         let mut table = line(std::iter::once("service".to_owned()).chain(titles).collect());
         table.push_str(&line(vec!["---".to_owned(); self.stages.len() + 1]));
-        for row in &self.rows {
-            let cells = row.cells.iter().map(|task| task.map(|task| self.cell(task)).unwrap_or_default());
-            table.push_str(&line(std::iter::once(code_cell(&row.name)).chain(cells).collect()));
+        let row = |row: &Row<'_>| {
+            let cells =
+                row.cells.iter().map(|task| task.map(|task| self.cell(task, web)).unwrap_or_default());
+            (self.concern(row), line(std::iter::once(code_cell(&row.name)).chain(cells).collect()))
+        };
+        let mut rows: Vec<(u8, String)> = self.rows.iter().map(row).collect();
+        if rows.iter().map(|(_, row)| row.len()).sum::<usize>() > most {
+            rows.sort_by_key(|(concern, _)| *concern);
+        }
+        let (shown, left_out) = fitting(rows.into_iter().map(|(_, row)| row), most);
+        table.push_str(&shown);
+        if left_out > 0 {
+            let empty = vec![String::new(); self.stages.len()];
+            table.push_str(&line(std::iter::once(format!("… and {left_out} more")).chain(empty).collect()));
         }
         let times =
             self.stages.iter().map(|stage| stage_time(*stage, self.tasks).map(duration).unwrap_or_default());
@@ -63,11 +80,18 @@ impl<'a> Board<'a> {
         table
     }
 
-    fn cell(&self, task: &Task) -> String {
+    /// How much the row should be seen: as its most urgent task.
+    fn concern(&self, row: &Row<'_>) -> u8 {
+        let marks = row.cells.iter().flatten().map(|task| Mark::of(self.run, task));
+        marks.map(Mark::concern).min().unwrap_or(u8::MAX)
+    }
+
+    fn cell(&self, task: &Task, web: Option<&str>) -> String {
         let mark = Mark::of(self.run, task);
-        match time_taken(task) {
-            Some(time) => format!("{} {} ({})", mark.sign(), mark.word(), duration(time)),
-            None => format!("{} {}", mark.sign(), mark.word()),
+        match (&task.reused, time_taken(task)) {
+            (Some(run), _) if mark == Mark::Reused => reused(run, web),
+            (_, Some(time)) => format!("{} {} ({})", mark.sign(), mark.word(), duration(time)),
+            (_, None) => format!("{} {}", mark.sign(), mark.word()),
         }
     }
 

@@ -1,30 +1,50 @@
-//! Check runs: one roll-up for the run, one for each test task, one for the delivery.
+//! Check runs: one roll-up for the run, one for each test task that runs, one for the delivery.
 
 use std::fmt::Write as _;
 
 use domain::ids::Stage;
 use domain::ports::{Check, CheckState};
-use domain::report::{Annotation, AnnotationLevel};
+use domain::report::{Annotation, AnnotationLevel, MOST_ANNOTATIONS};
 use domain::run::{Problem, Run, RunOutcome, RunState};
 use domain::task::Task;
 
 use super::board::Board;
+use super::buttons;
+use super::decisions::decisions;
+use super::delivery::delivery;
 use super::findings;
-use super::markdown::{code, plain, sentence};
-use super::words::{Mark, duration, headline, hint, is_spare_way_back, task_name, time_taken};
+use super::markdown::{code, fitting, plain, sentence};
+use super::words::{Mark, capital, duration, headline, hint, task_name, time_taken};
 
 /// The name of the check run that branch protection should require.
 pub const ROLL_UP: &str = "slipway";
 
-/// Every check run of a run, the roll-up first.
-pub fn checks(run: &Run, tasks: &[Task]) -> Vec<Check> {
-    let mut checks = vec![roll_up(run, tasks)];
-    checks.extend(tasks.iter().filter(|task| task.id.stage == Stage::Test).map(|task| of_test(run, task)));
-    checks.extend(delivery(run, tasks));
+/// With more test tasks than this at work, only those get a check run that need eyes.
+const MOST_TESTS: usize = 20;
+
+/// Bytes for a table, for what went wrong, and for why things were decided: together below the 65,535 that GitHub
+/// takes in a summary or a text.
+pub(super) const BOARD: usize = 40_000;
+pub(super) const TROUBLES: usize = 12_000;
+
+/// Every check run of a run, the roll-up first. `web` is the address of GitHub's pages, for links; `is_shown` says
+/// whether GitHub shows a check of that name already, which is then kept up to date.
+pub fn checks(run: &Run, tasks: &[Task], web: Option<&str>, is_shown: impl Fn(&str) -> bool) -> Vec<Check> {
+    let mut checks = vec![roll_up(run, tasks, web)];
+    // What another run has earned is shown there; the roll-up leads to it.
+    let tests = || tasks.iter().filter(|task| task.id.stage == Stage::Test && task.reused.is_none());
+    let all = tests().count() <= MOST_TESTS;
+    let shown = tests().filter(|task| all || Mark::of(run, task).needs_eyes() || is_shown(&name(task)));
+    checks.extend(shown.map(|task| of_test(run, task)));
+    checks.extend(delivery(run, tasks, web));
     checks
 }
 
-fn roll_up(run: &Run, tasks: &[Task]) -> Check {
+fn name(task: &Task) -> String {
+    format!("{ROLL_UP} / {}", task_name(&task.id))
+}
+
+fn roll_up(run: &Run, tasks: &[Task], web: Option<&str>) -> Check {
     let stuck = run.stuck.is_some() || tasks.iter().any(|task| Mark::of(run, task) == Mark::Stuck);
     let state = match &run.state {
         _ if stuck => CheckState::ActionRequired,
@@ -46,26 +66,25 @@ fn roll_up(run: &Run, tasks: &[Task]) -> Check {
         let _ = write!(summary, "\n**{}**\n", sentence(&hint));
     }
     summary.extend(problems.iter().map(problem_line));
-    let troubles = trouble_lines(run, tasks);
+    let troubles = troubles(run, tasks, TROUBLES);
     if !troubles.is_empty() {
         let _ = write!(summary, "\n{troubles}");
     }
-    let board = Board::new(run, tasks).markdown();
+    let board = Board::new(run, tasks).markdown(web, BOARD);
     if !board.is_empty() {
         let _ = write!(summary, "\n{board}");
     }
-    let notes: Vec<String> = run.notes.iter().map(|note| format!("- {}\n", sentence(note))).collect();
-    let notes = notes.concat();
-    let text = if notes.is_empty() { notes } else { format!("What was decided, and why:\n\n{notes}") };
+    let text = decisions(run, tasks);
+    let buttons = buttons::of_run(run, tasks, state);
     Check {
         name: ROLL_UP.to_owned(),
         state,
         title: capital(&headline(run, tasks)),
         summary,
         text,
-        annotations: problems.iter().map(problem_annotation).collect(),
+        annotations: problems.iter().take(MOST_ANNOTATIONS).map(problem_annotation).collect(),
         details: None,
-        buttons: Vec::new(),
+        buttons,
     }
 }
 
@@ -87,94 +106,39 @@ fn of_test(run: &Run, task: &Task) -> Check {
         summary = sentence(&title);
     }
     let annotations = match findings::output(task) {
-        Some(domain::task::Output::Report { report, .. }) => report.annotations.clone(),
+        Some(domain::task::Output::Report { report, .. }) => {
+            report.annotations.iter().take(MOST_ANNOTATIONS).cloned().collect()
+        }
         _ => Vec::new(),
     };
     Check {
-        name: format!("{ROLL_UP} / {}", task_name(&task.id)),
+        name: name(task),
         state: state_of(mark),
         title,
         summary,
         text: findings::log(task),
         annotations,
         details: None,
-        buttons: Vec::new(),
+        buttons: buttons::of_test(state_of(mark)),
     }
 }
 
-/// Appears once something beyond the tests has begun.
-fn delivery(run: &Run, tasks: &[Task]) -> Option<Check> {
-    let delivery = run.delivery.as_ref()?;
-    let of_delivery = |task: &&Task| task.id.stage != Stage::Test && !is_spare_way_back(task);
-    let tasks: Vec<Task> = tasks.iter().filter(of_delivery).cloned().collect();
-    let marks: Vec<Mark> = tasks.iter().map(|task| Mark::of(run, task)).collect();
-    if marks.iter().all(|mark| matches!(mark, Mark::Waiting | Mark::NotRun)) {
-        return None;
+/// One line for each task that needs eyes, in about `most` bytes; the rest is counted.
+pub(super) fn troubles(run: &Run, tasks: &[Task], most: usize) -> String {
+    let troubled = tasks.iter().filter(|task| Mark::of(run, task).needs_eyes());
+    let lines = troubled.map(|task| {
+        let reasons: Vec<String> = findings::reasons(task).iter().map(|reason| sentence(reason)).collect();
+        let mark = Mark::of(run, task);
+        format!("- {} {}: {}\n", mark.sign(), code(&task_name(&task.id)), reasons.join("; "))
+    });
+    let (mut text, left_out) = fitting(lines, most);
+    if left_out > 0 {
+        let _ = writeln!(text, "- … and {left_out} more");
     }
-    let any = |mark| marks.contains(&mark);
-    let (state, title) = match () {
-        () if any(Mark::Stuck) => (CheckState::ActionRequired, "A person must act".to_owned()),
-        () if any(Mark::Failed) => {
-            (CheckState::Failure, format!("Not delivered to {}", delivery.environment))
-        }
-        () if any(Mark::Superseded) => (CheckState::Cancelled, "Superseded by a newer release".to_owned()),
-        () if marks.iter().all(|mark| *mark == Mark::Passed) => {
-            (CheckState::Success, format!("Delivered to {}", delivery.environment))
-        }
-        () => (CheckState::InProgress, format!("On its way to {}", delivery.environment)),
-    };
-    let mut summary = format!(
-        "Environment {}, namespace {}, release number {}.\n\n",
-        code(delivery.environment.as_str()),
-        code(&delivery.namespace),
-        delivery.fence
-    );
-    let troubles = trouble_lines(run, &tasks);
-    if !troubles.is_empty() {
-        let _ = writeln!(summary, "{troubles}");
-    }
-    summary.push_str(&Board::new(run, &tasks).markdown());
-    let text = tasks.iter().map(|task| details(run, task)).collect();
-    Some(Check {
-        name: format!("{ROLL_UP} / deliver {}", delivery.environment),
-        state,
-        title,
-        summary,
-        text,
-        annotations: Vec::new(),
-        details: None,
-        buttons: Vec::new(),
-    })
+    text
 }
 
-/// A section of the delivery's text: what was built, applied, seen; a red task's log.
-fn details(run: &Run, task: &Task) -> String {
-    let mut body = findings::summary(task);
-    if Mark::of(run, task) == Mark::Failed {
-        let _ = write!(body, "\n{}", findings::log(task));
-    }
-    if body.trim().is_empty() {
-        body
-    } else {
-        format!("### {}\n\n{}\n\n", sentence(&task_name(&task.id)), body.trim_end())
-    }
-}
-
-/// One line for each task that needs eyes.
-fn trouble_lines(run: &Run, tasks: &[Task]) -> String {
-    let troubled = tasks.iter().filter(|task| matches!(Mark::of(run, task), Mark::Failed | Mark::Stuck));
-    troubled
-        .map(|task| {
-            let reasons: Vec<String> =
-                findings::reasons(task).iter().map(|reason| sentence(reason)).collect();
-            let mark = Mark::of(run, task);
-            format!("- {} {}: {}\n", mark.sign(), code(&task_name(&task.id)), reasons.join("; "))
-        })
-        .collect::<Vec<_>>()
-        .concat()
-}
-
-fn commit_line(run: &Run) -> String {
+pub(super) fn commit_line(run: &Run) -> String {
     let origin = &run.origin;
     let pull_request =
         origin.pull_request.map(|number| format!(", pull request {number}")).unwrap_or_default();
@@ -218,14 +182,9 @@ fn state_of(mark: Mark) -> CheckState {
     match mark {
         Mark::Waiting => CheckState::Queued,
         Mark::Working => CheckState::InProgress,
-        Mark::Passed => CheckState::Success,
+        Mark::Passed | Mark::Reused => CheckState::Success,
         Mark::Failed => CheckState::Failure,
         Mark::Superseded | Mark::Cancelled | Mark::NotRun => CheckState::Cancelled,
         Mark::Stuck => CheckState::ActionRequired,
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }

@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
-use domain::report::TestReport;
 use domain::task::{Output, State, Task};
 
 use super::markdown::{block, code, link, sentence};
+use super::report;
+
+/// The last lines of a log that are shown; the link leads to all of them.
+const LOG_LINES: usize = 40;
 
 /// How a line of a log begins among a rollout's evidence.
 const LOG_LINE: &str = "log: ";
@@ -13,7 +16,7 @@ const LOG_LINE: &str = "log: ";
 /// Markdown below the sentence; empty where there is nothing to add.
 pub(super) fn summary(task: &Task) -> String {
     match output(task) {
-        Some(Output::Report { report, .. }) => report_summary(report),
+        Some(Output::Report { report, .. }) => report::summary(report),
         Some(Output::Image { image, .. }) => format!("Image: {}\n", code(&image.to_string())),
         Some(Output::Release(applied)) => {
             let objects = applied
@@ -38,7 +41,7 @@ pub(super) fn log(task: &Task) -> String {
     let mut text = String::new();
     if !tail.is_empty() {
         text.push_str("The last lines of the log:\n\n");
-        text.push_str(&block(tail));
+        text.push_str(&block(&tail[tail.len().saturating_sub(LOG_LINES)..]));
     }
     if let Some(link) = address.and_then(|address| link("The whole log", address)) {
         let _ = writeln!(text, "\n{link}");
@@ -87,38 +90,6 @@ fn evidence(lines: &[String]) -> String {
     if !log.is_empty() {
         let log: Vec<String> = log.iter().map(|line| line.trim_start_matches(LOG_LINE).to_owned()).collect();
         let _ = write!(text, "\n{}", block(&log));
-    }
-    text
-}
-
-fn report_summary(report: &TestReport) -> String {
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    if let Some(tests) = report.tests {
-        rows.push((
-            "tests",
-            format!("{} passed, {} failed, {} skipped", tests.passed, tests.failed, tests.skipped),
-        ));
-    }
-    if let Some(coverage) = report.coverage {
-        // Rounded down: 79.96 % must not look like the 80 % that are demanded.
-        let coverage = (coverage * 10.0).floor() / 10.0;
-        let demanded = report.coverage_demanded.map(|demanded| format!(" (at least {demanded} % demanded)"));
-        rows.push(("line coverage", format!("{coverage:.1} %{}", demanded.unwrap_or_default())));
-    }
-    if let Some(findings) = report.flake8 {
-        rows.push(("flake8", super::words::plural(findings as usize, "finding")));
-    }
-    if let Some(findings) = report.bandit {
-        rows.push(("bandit", super::words::plural(findings as usize, "finding")));
-    }
-    let mut text = String::new();
-    if !rows.is_empty() {
-        text.push_str("| what | result |\n| --- | --- |\n");
-        text.extend(rows.into_iter().map(|(what, result)| format!("| {what} | {result} |\n")));
-    }
-    if report.annotations_omitted > 0 {
-        let omitted = report.annotations_omitted;
-        let _ = writeln!(text, "\n{omitted} more findings are not shown as annotations.");
     }
     text
 }

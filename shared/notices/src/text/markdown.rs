@@ -70,6 +70,20 @@ pub(super) fn slack_link(words: &str, address: &str) -> Option<String> {
     fits.then(|| format!("<{}|{words}>", address.replace('&', "&amp;")))
 }
 
+/// As many of the lines as fit into so many bytes, and how many are left out.
+pub(super) fn fitting(lines: impl IntoIterator<Item = String>, most: usize) -> (String, usize) {
+    let mut text = String::new();
+    let mut left_out = 0;
+    for line in lines {
+        if left_out == 0 && text.len() + line.len() <= most {
+            text.push_str(&line);
+        } else {
+            left_out += 1;
+        }
+    }
+    (text, left_out)
+}
+
 /// Text in Slack's form: the three characters that begin links, mentions and entities are escaped.
 pub(super) fn slack(text: &str) -> String {
     plain(text, 2000).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

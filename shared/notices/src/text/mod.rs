@@ -4,14 +4,21 @@
 
 mod answers;
 mod board;
+mod buttons;
 mod checks;
+mod comment;
+mod decisions;
+mod delivery;
 mod findings;
 mod mail;
 mod markdown;
+mod report;
 mod slack;
 mod words;
 
 pub use answers::refusal;
+pub use buttons::{RETEST, TEST, TEST_ALL};
 pub use checks::{ROLL_UP, checks};
+pub use comment::comment;
 pub use mail::mail;
 pub use slack::{SlackThread, slack};

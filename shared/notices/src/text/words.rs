@@ -1,10 +1,13 @@
 //! Words for states, times and tasks, the same in every channel.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use domain::ids::{Stage, Subject, TaskId};
+use domain::ids::{RunId, Stage, Subject, TaskId};
 use domain::run::{Run, RunOutcome, RunState};
 use domain::task::{Outcome, State, Task};
+
+use super::markdown::{code, link, plain};
 
 /// How a task stands, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,7 @@ pub(super) enum Mark {
     Waiting,
     Working,
     Passed,
+    Reused,
     Failed,
     Superseded,
     Cancelled,
@@ -31,6 +35,7 @@ impl Mark {
             State::Starting { .. } | State::Running { .. } => Self::Working,
             State::Stuck { .. } => Self::Stuck,
             State::PassingOn { verdict } | State::Done { verdict } => match verdict.outcome {
+                Outcome::Passed if task.reused.is_some() => Self::Reused,
                 Outcome::Passed => Self::Passed,
                 Outcome::Failed => Self::Failed,
                 Outcome::Superseded => Self::Superseded,
@@ -45,6 +50,7 @@ impl Mark {
             Self::Waiting => "waiting",
             Self::Working => "running",
             Self::Passed => "passed",
+            Self::Reused => "reused",
             Self::Failed => "FAILED",
             Self::Superseded => "superseded",
             Self::Cancelled => "cancelled",
@@ -53,12 +59,30 @@ impl Mark {
         }
     }
 
+    /// What a reader should see first: the lower, the earlier.
+    pub(super) fn concern(self) -> u8 {
+        match self {
+            Self::Failed | Self::Stuck => 0,
+            Self::Working => 1,
+            Self::Waiting => 2,
+            Self::Superseded | Self::Cancelled | Self::NotRun => 3,
+            Self::Passed => 4,
+            Self::Reused => 5,
+        }
+    }
+
+    /// Whether a person should look at it.
+    pub(super) fn needs_eyes(self) -> bool {
+        matches!(self, Self::Failed | Self::Stuck)
+    }
+
     /// One sign, for Markdown.
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Waiting => "⏳",
             Self::Working => "▶️",
             Self::Passed => "✅",
+            Self::Reused => "♻️",
             Self::Failed => "❌",
             Self::Superseded => "⏭️",
             Self::Cancelled => "🚫",
@@ -77,19 +101,32 @@ pub(super) fn is_spare_way_back(task: &Task) -> bool {
 pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
     let count = |mark| tasks.iter().filter(|task| Mark::of(run, task) == mark).count();
     let of_tasks = |number: usize| format!("{number} of {}", plural(tasks.len(), "task"));
+    let reused = count(Mark::Reused);
     let took = run.finished.map(|end| duration(end.since(run.created))).unwrap_or_default();
     match &run.state {
         _ if run.stuck.is_some() => "planning is stuck: a person must act".to_owned(),
         _ if count(Mark::Stuck) > 0 => format!("{} stuck: a person must act", of_tasks(count(Mark::Stuck))),
+        RunState::Planning | RunState::Active if run.stop.is_some() => {
+            let why = run.stop.as_ref().map(|stop| plain(&stop.why, 200)).unwrap_or_default();
+            format!("being cancelled: {why}")
+        }
         RunState::Planning => "planning".to_owned(),
-        RunState::Active => format!("running: {} done", of_tasks(count(Mark::Passed) + count(Mark::Failed))),
+        RunState::Active => {
+            format!("running: {} done", of_tasks(count(Mark::Passed) + reused + count(Mark::Failed)))
+        }
         RunState::Finished(RunOutcome::Passed) if tasks.is_empty() => {
             "passed: there was nothing to do".to_owned()
         }
-        RunState::Finished(RunOutcome::Passed) => match &run.delivery {
-            Some(delivery) => format!("passed in {took}, delivered to {}", delivery.environment),
-            None => format!("passed in {took}"),
-        },
+        RunState::Finished(RunOutcome::Passed) => {
+            let mut words = format!("passed in {took}");
+            if let Some(delivery) = &run.delivery {
+                let _ = write!(words, ", delivered to {}", delivery.environment);
+            }
+            if reused > 0 {
+                let _ = write!(words, ", {} reused", of_tasks(reused));
+            }
+            words
+        }
         RunState::Finished(RunOutcome::Failed) => {
             format!("failed after {took}: {} failed", of_tasks(count(Mark::Failed)))
         }
@@ -203,6 +240,17 @@ pub(super) fn subject_name(subject: &Subject) -> String {
     }
 }
 
+/// A run's commit, as a link to its checks where GitHub's web pages are known.
+pub(super) fn commit_link(run: &RunId, web: Option<&str>) -> String {
+    let short = code(run.sha.short());
+    checks_address(run, web).and_then(|address| link(&short, &address)).unwrap_or(short)
+}
+
+/// Where GitHub shows every check of a run's commit.
+pub(super) fn checks_address(run: &RunId, web: Option<&str>) -> Option<String> {
+    web.map(|web| format!("{web}/{}/commit/{}/checks", run.repository, run.sha))
+}
+
 /// The time a task took, once it has ended.
 pub(super) fn time_taken(task: &Task) -> Option<Duration> {
     Some(task.finished?.since(task.started?))
@@ -231,6 +279,12 @@ pub(super) fn duration(duration: Duration) -> String {
 /// A number and its noun.
 pub(super) fn plural(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The text with a capital letter at its beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

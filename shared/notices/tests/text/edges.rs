@@ -6,8 +6,8 @@ use domain::task::{Output, Verdict};
 use insta::assert_snapshot;
 use notices::text;
 
-use crate::shown;
 use crate::story::{broken, done, run, tested, waiting};
+use crate::{checks, shown};
 
 #[test]
 fn files_that_forbid_a_plan() {
@@ -26,7 +26,7 @@ fn files_that_forbid_a_plan() {
         },
     ];
     let run = run(RunState::Finished(RunOutcome::Invalid(problems)));
-    assert_snapshot!(shown(&text::checks(&run, &[])), @r#"
+    assert_snapshot!(shown(&checks(&run, &[])), @r#"
     [slipway] Failure: Not planned: 2 problems in the commit's files
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
@@ -65,7 +65,7 @@ fn files_that_forbid_a_plan() {
 fn a_stranger_waits_for_a_person() {
     let what = "`stranger` proposes this commit from another repository; somebody with write access comments `/ok-to-test 0123456`";
     let run = run(RunState::Finished(RunOutcome::ActionRequired(what.to_owned())));
-    let checks = text::checks(&run, &[]);
+    let checks = checks(&run, &[]);
     assert_eq!(checks[0].state, CheckState::ActionRequired);
     assert_snapshot!(shown(&checks), @r#"
     [slipway] ActionRequired: A person must act before anything runs
@@ -90,7 +90,7 @@ fn a_superseded_run() {
     let mut verdict = Verdict::failed("release 13 was there first", Output::None);
     verdict.outcome = domain::task::Outcome::Superseded;
     let tasks = [tested("test/authentication", 38), done("deploy/authentication@development", 1, verdict)];
-    let states: Vec<CheckState> = text::checks(&run, &tasks).iter().map(|check| check.state).collect();
+    let states: Vec<CheckState> = checks(&run, &tasks).iter().map(|check| check.state).collect();
     assert_eq!(states, [CheckState::Cancelled, CheckState::Success, CheckState::Cancelled]);
     assert_snapshot!(text::slack(&run, &tasks).head, @r#"
     :fast_forward: *vive-sphere/bot-manager* `0123456` on `develop` by `octocat`: `Let users log in`
@@ -112,7 +112,7 @@ fn hostile_values_stay_values() {
     run.notes = vec!["because of <script> and @everyone and [x](y)".to_owned()];
     let log = ["``` ends the block", "\u{1b}[31m@team\u{1b}[0m <b>"];
     let tasks = [broken("test/authentication", "a`b @team <!here> |", &log)];
-    assert_snapshot!(shown(&text::checks(&run, &tasks)), @r#"
+    assert_snapshot!(shown(&checks(&run, &tasks)), @r#"
     [slipway] Failure: Failed after 3 min 12 s: 1 of 1 task failed
     Commit `0123456` on `x'|<!channel>  Bcc: a@b.c` by `octocat`: `<img src=x onerror=alert(1)> @team [a](javascript:b) '''  evil`
 
@@ -128,6 +128,8 @@ fn hostile_values_stay_values() {
     What was decided, and why:
 
     - because of &lt;script&gt; and @·everyone and \[x\](y)
+    (Re-run failed: Every task that failed, once more -> retest)
+    (Run all again: Every test, also those that passed -> test-all)
 
     [slipway / test authentication] Failure: Test ab @team <!here> | failed (41 s)
     - test `a`b @·team &lt;\!here&gt; |' failed
@@ -149,6 +151,7 @@ fn hostile_values_stay_values() {
 
     [The whole log](<https://logs.example.com/group?stream=a&b=c>)
     @ backend/authentication/tests/test_login.py:17 Failure test_login: a`b @team <!here> |
+    (Run again: This test, once more -> test)
     "#);
     let slack = text::slack(&run, &tasks).head;
     assert!(!slack.contains("<!") && !slack.contains("<img"), "{slack}");
@@ -186,7 +189,7 @@ fn a_way_back_that_an_earlier_attempt_went_is_shown_no_more() {
         waiting("deploy/authentication+rollback@development"),
         waiting("verify/authentication+rollback@development"),
     ];
-    let checks = text::checks(&run, &tasks);
+    let checks = checks(&run, &tasks);
     let delivery = checks.last().expect("a delivery");
     assert_eq!((delivery.state, delivery.title.as_str()), (CheckState::Success, "Delivered to development"));
     assert!(checks.iter().all(|check| !check.summary.contains("way back")), "{checks:#?}");

@@ -1,11 +1,22 @@
 //! What people read, as they read it.
 
 mod edges;
+mod pulls;
 mod story;
 mod usual;
 
-use domain::ports::Check;
+use domain::ports::{Button, Check};
 use domain::report::Annotation;
+use domain::run::Run;
+use domain::task::Task;
+use notices::text;
+
+const WEB: &str = "https://github.com";
+
+/// The checks of a run of which GitHub shows none yet.
+fn checks(run: &Run, tasks: &[Task]) -> Vec<Check> {
+    text::checks(run, tasks, Some(WEB), |_| false)
+}
 
 /// Every check as one text; the invisible character that breaks mentions shows as `·`.
 fn shown(checks: &[Check]) -> String {
@@ -16,7 +27,12 @@ fn one(check: &Check) -> String {
     let annotations: Vec<String> = check.annotations.iter().map(line).collect();
     let text = if check.text.is_empty() { String::new() } else { format!("--\n{}\n", check.text.trim_end()) };
     let head = format!("[{}] {:?}: {}", check.name, check.state, check.title);
-    format!("{head}\n{}\n{text}{}", check.summary.trim_end(), annotations.concat())
+    let buttons: Vec<String> = check.buttons.iter().map(button).collect();
+    format!("{head}\n{}\n{text}{}{}", check.summary.trim_end(), annotations.concat(), buttons.concat())
+}
+
+fn button(button: &Button) -> String {
+    format!("({}: {} -> {})\n", button.label, button.description, button.identifier)
 }
 
 fn line(note: &Annotation) -> String {

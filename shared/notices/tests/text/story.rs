@@ -137,6 +137,13 @@ pub fn broken(task: &str, message: &str, log: &[&str]) -> Task {
     done(task, 41, Verdict::failed(summary, Output::Report { report, log: Some(LOG.to_owned()) }))
 }
 
+/// A task whose result another run has earned.
+pub fn reused(task: &str) -> Task {
+    let earned = RunId { sha: parse("89abcdef0123456789abcdef0123456789abcdef"), ..id() };
+    let why = "nothing that its tests read has changed since `89abcde`".to_owned();
+    Task { reused: Some(earned), started: None, finished: None, why, ..tested(task, 0) }
+}
+
 pub fn checked(task: &str) -> Task {
     let report = TestReport { passed: true, flake8: Some(0), bandit: Some(0), ..TestReport::default() };
     done(task, 9, Verdict::passed("no findings", Output::Report { report, log: None }))

@@ -6,13 +6,13 @@ use domain::task::{Output, Verdict};
 use insta::assert_snapshot;
 use notices::text;
 
-use crate::shown;
 use crate::story::{broken, checked, delivered, done, run, running, stuck, tested, waiting};
+use crate::{checks, shown};
 
 #[test]
 fn a_delivered_run() {
     let (run, tasks) = delivered();
-    assert_snapshot!(shown(&text::checks(&run, &tasks)), @r#"
+    assert_snapshot!(shown(&checks(&run, &tasks)), @r#"
     [slipway] Success: Passed in 3 min 12 s, delivered to development
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
@@ -25,6 +25,7 @@ fn a_delivered_run() {
     What was decided, and why:
 
     - `authentication` and `bot_manager` run, as nothing green is known of them
+    (Run all again: Every test, also those that passed -> test-all)
 
     [slipway / test authentication] Success: 14 tests passed, coverage 91.2 % (38 s)
     | what | result |
@@ -34,12 +35,14 @@ fn a_delivered_run() {
     --
 
     [The whole log](<https://logs.example.com/group?stream=a&b=c>)
+    (Run again: This test, once more -> test)
 
     [slipway / checks] Success: No findings (9 s)
     | what | result |
     | --- | --- |
     | flake8 | 0 findings |
     | bandit | 0 findings |
+    (Run again: This test, once more -> test)
 
     [slipway / deliver development] Success: Delivered to development
     Environment `development`, namespace `bot-development`, release number 12.
@@ -104,7 +107,7 @@ fn a_broken_test() {
         tested("test/+integration", 20),
         waiting("build/authentication"),
     ];
-    assert_snapshot!(shown(&text::checks(&run, &tasks)), @r#"
+    assert_snapshot!(shown(&checks(&run, &tasks)), @r#"
     [slipway] Failure: Failed after 3 min 12 s: 1 of 3 tasks failed
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
@@ -121,6 +124,8 @@ fn a_broken_test() {
     What was decided, and why:
 
     - `authentication` and `bot_manager` run, as nothing green is known of them
+    (Re-run failed: Every task that failed, once more -> retest)
+    (Run all again: Every test, also those that passed -> test-all)
 
     [slipway / test authentication] Failure: Test assert 200 == 401 failed (41 s)
     - test `assert 200 == 401` failed
@@ -142,6 +147,7 @@ fn a_broken_test() {
 
     [The whole log](<https://logs.example.com/group?stream=a&b=c>)
     @ backend/authentication/tests/test_login.py:17 Failure test_login: assert 200 == 401
+    (Run again: This test, once more -> test)
 
     [slipway / integration tests] Success: 14 tests passed, coverage 91.2 % (20 s)
     | what | result |
@@ -151,6 +157,7 @@ fn a_broken_test() {
     --
 
     [The whole log](<https://logs.example.com/group?stream=a&b=c>)
+    (Run again: This test, once more -> test)
     "#);
     assert_snapshot!(text::slack(&run, &tasks).head, @r#"
     :x: *vive-sphere/bot-manager* `0123456` on `develop` by `octocat`: `Let users log in`
@@ -186,7 +193,7 @@ fn a_broken_test() {
 fn a_run_under_way() {
     let run = run(RunState::Active);
     let tasks = [checked("test/+checks"), running("test/authentication"), waiting("build/authentication")];
-    assert_snapshot!(shown(&text::checks(&run, &tasks)), @r#"
+    assert_snapshot!(shown(&checks(&run, &tasks)), @r#"
     [slipway] InProgress: Running: 1 of 3 tasks done
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
@@ -204,6 +211,7 @@ fn a_run_under_way() {
     | --- | --- |
     | flake8 | 0 findings |
     | bandit | 0 findings |
+    (Run again: This test, once more -> test)
 
     [slipway / test authentication] InProgress: Running
     Running
@@ -228,7 +236,7 @@ fn a_stuck_task() {
         tested("test/authentication", 38),
         stuck("build/authentication", "could not start the build: access denied"),
     ];
-    let checks = text::checks(&run, &tasks);
+    let checks = checks(&run, &tasks);
     assert!(checks.iter().all(|check| check.state != CheckState::InProgress), "nobody is at work");
     assert_snapshot!(shown(&checks), @r#"
     [slipway] ActionRequired: 1 of 2 tasks stuck: a person must act
@@ -246,6 +254,8 @@ fn a_stuck_task() {
     What was decided, and why:
 
     - `authentication` and `bot_manager` run, as nothing green is known of them
+    (Re-run failed: Every task that failed, once more -> retest)
+    (Run all again: Every test, also those that passed -> test-all)
 
     [slipway / test authentication] Success: 14 tests passed, coverage 91.2 % (38 s)
     | what | result |
@@ -255,6 +265,7 @@ fn a_stuck_task() {
     --
 
     [The whole log](<https://logs.example.com/group?stream=a&b=c>)
+    (Run again: This test, once more -> test)
 
     [slipway / deliver development] ActionRequired: A person must act
     Environment `development`, namespace `bot-development`, release number 12.
@@ -292,7 +303,7 @@ fn a_rollout_that_does_not_get_healthy() {
         done("deploy/authentication@development", 2, Verdict::passed("1 object applied", Output::None)),
         done("verify/authentication@development", 12, verdict),
     ];
-    assert_snapshot!(shown(&text::checks(&run, &tasks)), @r#"
+    assert_snapshot!(shown(&checks(&run, &tasks)), @r#"
     [slipway] Failure: Failed after 3 min 12 s: 1 of 2 tasks failed
     Commit `0123456` on `develop` by `octocat`: `Let users log in`
 
@@ -308,6 +319,7 @@ fn a_rollout_that_does_not_get_healthy() {
     What was decided, and why:
 
     - `authentication` and `bot_manager` run, as nothing green is known of them
+    (Re-run failed: Every task that failed, once more -> retest)
 
     [slipway / deliver development] Failure: Not delivered to development
     Environment `development`, namespace `bot-development`, release number 12.

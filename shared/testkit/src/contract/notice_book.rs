@@ -1,6 +1,6 @@
 //! What notify has said: empty at first, then written version by version, and read together with what there is to say.
 
-use domain::ports::{Answer, Lease, Noted, NoticeBook, Picture, Runs, Said, Timeline, Told, Written};
+use domain::ports::{Answer, Lease, Noted, NoticeBook, Parked, Picture, Runs, Said, Timeline, Told, Written};
 use domain::timeline::Entry;
 
 use super::samples::{START, run, run_id, task};
@@ -22,6 +22,7 @@ pub async fn a_book_is_written_version_by_version(book: &(impl NoticeBook + Runs
         version: 1,
         said: [("slack".to_owned(), said)].into(),
         lease: Some(Lease { holder: "one".to_owned(), until: START, saying, again: false }),
+        parked: Some(Parked { since: START, until: START, looks: START, times: 1 }),
     };
     assert_eq!(book.write_told(&head.id, &first).await?, Noted::Yes);
     let other = Told { failures: 1, ..first.clone() };

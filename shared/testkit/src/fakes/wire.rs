@@ -48,6 +48,7 @@ struct Traffic {
     by_number: BTreeMap<usize, Trouble>,
     by_name: Vec<(&'static str, Trouble)>,
     down: BTreeSet<&'static str>,
+    refused: BTreeSet<&'static str>,
     missing: BTreeSet<Guard>,
     met: Vec<(&'static str, Trouble)>,
     interleaved: bool,
@@ -73,6 +74,11 @@ impl Wire {
     /// The calls of this name succeed again.
     pub fn up(&self, name: &'static str) {
         self.0.with(|traffic| traffic.down.remove(name));
+    }
+
+    /// From now on every call of this name is refused before its effect: the same again would be, too.
+    pub fn refuse(&self, name: &'static str) {
+        self.0.with(|traffic| traffic.refused.insert(name));
     }
 
     /// Takes a guard away.
@@ -116,7 +122,9 @@ impl Wire {
             let_others_go_first().await;
         }
         let trouble = self.0.with(|traffic| traffic.next(name));
+        let is_refused = self.0.with(|traffic| traffic.refused.contains(name));
         match trouble {
+            None if is_refused => Err(Fault::reject(format!("`{name}` is refused"))),
             None => effect(),
             Some(Trouble::FailBefore) => Err(Fault::retry(format!("`{name}` failed"), "the test says so")),
             Some(Trouble::FailAfter) => {

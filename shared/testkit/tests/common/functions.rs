@@ -33,7 +33,7 @@ pub struct Functions {
     publish: Publishing<MemoryImages>,
     deploy: Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>,
     verify: Verification<MemoryStore, MemoryCluster>,
-    notify: Notifier<MemoryStore, MemoryGitHub, MemoryChat, MemoryPost>,
+    notify: Notifier<MemoryStore, MemoryQueue, MemoryGitHub, MemoryChat, MemoryPost>,
     sweep: Sweep<MemoryStore, MemoryQueue>,
 }
 
@@ -73,7 +73,14 @@ impl Functions {
             publish: Publishing { images },
             deploy: Deployment { store: store.clone(), artifacts, cluster: cluster.clone() },
             verify: Verification { store: store.clone(), cluster },
-            notify: Notifier { store: store.clone(), checks: github, chat, post: Some(post) },
+            notify: Notifier {
+                store: store.clone(),
+                queue: queue.clone(),
+                github,
+                web: Some("https://github.com".to_owned()),
+                chat,
+                post: Some(post),
+            },
             sweep: Sweep { store, queue },
         }
     }

@@ -20,8 +20,14 @@ pub async fn notify(world: &World, head: &Run) -> Disposition {
 }
 
 async fn notify_as(holder: &str, world: &World, head: &Run) -> Disposition {
-    let (store, checks, chat) = (world.store.clone(), world.github.clone(), world.chat.clone());
-    let notifier = Notifier { store, checks, chat, post: Some(world.post.clone()) };
+    let notifier = Notifier {
+        store: world.store.clone(),
+        queue: world.queue.clone(),
+        github: world.github.clone(),
+        web: None,
+        chat: world.chat.clone(),
+        post: Some(world.post.clone()),
+    };
     let body = serde_json::to_string(&Message::Notify { run: head.id.clone() }).expect("plain data");
     notifier.handle(&body, holder, world.clock.now()).await
 }

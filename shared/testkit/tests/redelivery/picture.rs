@@ -62,6 +62,11 @@ impl Picture {
             let shows = keyed.entry(format!("check run {} {}", run.sha, run.check.name)).or_default();
             write!(shows, "{} ", shown(&json!(run.check))).expect("memory takes every text");
         }
+        for comment in world.github.comments() {
+            let mark = comment.mark.as_deref().unwrap_or("a person's");
+            let shows = keyed.entry(format!("comment {} {mark}", comment.pull)).or_default();
+            write!(shows, "{} ", timeless(&nameless(&comment.text))).expect("memory takes every text");
+        }
         let mut letters: BTreeMap<String, usize> = BTreeMap::new();
         for letter in world.queue.dead() {
             let body = serde_json::from_str(&letter.body).map_or(letter.body, |body| shown(&body));

@@ -30,3 +30,8 @@ fn a_lock_that_everybody_gets_is_seen() {
 fn check_runs_without_names_are_seen() {
     caught(Guard::CheckNames, Handler::Notify);
 }
+
+#[test]
+fn comments_without_marks_are_seen() {
+    caught(Guard::CommentMarks, Handler::Notify);
+}

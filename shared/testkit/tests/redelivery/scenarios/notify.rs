@@ -1,5 +1,8 @@
 //! notify.
 
+use std::time::Duration;
+
+use domain::run::Run;
 use testkit::builders::{a_plan, a_push, a_sha, a_zip};
 use testkit::fakes::Trouble;
 
@@ -92,9 +95,49 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "fails for the fifth time and is given up",
         does: &["store.write_told", "queue.set_aside"],
         before: |play| {
-            play.world.wire.down("checks.create");
+            play.world.wire.refuse("checks.create");
             invalid(play);
             play.fail(NOTIFY, &[], 4)
+        },
+    },
+    Scenario {
+        name: "GitHub is down, and telling is put off",
+        does: &["store.write_told", "queue.send"],
+        before: |play| {
+            play.world.wire.down("checks.create");
+            play.later(Duration::from_mins(30), |world| world.wire.up("checks.create"));
+            invalid(play);
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "GitHub is up again, and what was put off is told",
+        does: &["store.write_told", "checks.create", "store.write_run"],
+        before: |play| {
+            play.world.wire.down("checks.create");
+            invalid(play);
+            let first = play.until(NOTIFY, &[]);
+            play.invoke(&first);
+            play.world.wire.up("checks.create");
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "the first comment on a pull request",
+        does: &["store.front", "comments.find", "comments.create"],
+        before: |play| {
+            proposed(play);
+            play.until(NOTIFY, &[])
+        },
+    },
+    Scenario {
+        name: "a comment that is edited",
+        does: &["store.front", "comments.update"],
+        before: |play| {
+            proposed(play);
+            let first = play.until(NOTIFY, &[]);
+            play.invoke(&first);
+            play.until(NOTIFY, &[])
         },
     },
 ];
@@ -104,6 +147,15 @@ fn invalid(play: &mut Play) {
     let zip = a_zip(&[("top/infrastructure/ci_cd/pipeline.yaml", "services: [")]);
     play.world.github.push("develop", &a_sha(1), zip);
     play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
+}
+
+/// A run under way that judges a pull request: plan does not write that yet, so it is put there.
+fn proposed(play: &mut Play) {
+    play.push(1, &services(1));
+    let planned = play.until(NOTIFY, &[]);
+    let head = play.world.store.heads().pop().expect("a run");
+    play.world.store.put(&Run { pulls: vec![12], ..head }, &[]);
+    play.invoke(&planned);
 }
 
 /// The message that lies there when the run is finished.
