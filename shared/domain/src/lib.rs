@@ -18,7 +18,7 @@ pub mod run;
 pub mod spec;
 pub mod task;
 pub mod tasks;
-mod text;
+pub mod text;
 pub mod time;
 pub mod timeline;
 pub mod tips;
