@@ -13,6 +13,8 @@ use slipway_deploy::Deployment;
 use testkit::builders::{a_digest, a_run, a_service, a_task, delivered_to, name};
 use testkit::fakes::World;
 
+use crate::tests_of;
+
 const OPERATOR: &str = "AIDAOPERATOR";
 
 /// A run of `authentication` that has passed; from it the tests change single tasks.

@@ -14,7 +14,7 @@ use slipway_sweep::Sweep;
 use testkit::builders::{a_run, a_service, a_task, green_result, name};
 use testkit::fakes::{MemoryQueue, MemoryStore, Trouble, World};
 
-use crate::{a_run_at, stored, verdict, wake};
+use crate::{a_run_at, stored, tests_of, verdict, wake};
 
 fn sweep(world: &World) -> Sweep<MemoryStore, MemoryQueue> {
     Sweep { store: world.store.clone(), queue: world.queue.clone() }
