@@ -22,6 +22,14 @@ pub struct Asked {
     pub comment: Option<u64>,
     /// What is asked, in order.
     pub commands: Vec<Command>,
+    /// How often it had to wait because another side did not answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// What a person's wish is about.

@@ -1,7 +1,7 @@
 //! Check runs: found before they are created, updated in place, annotations appended but never doubled.
 
 use domain::ids::RunId;
-use domain::ports::{Answer, Check, CheckState, Checks};
+use domain::ports::{Answer, Button, Check, CheckState, Checks};
 use domain::report::{Annotation, AnnotationLevel};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -222,8 +222,23 @@ fn body(check: &Check, notes: &[Note]) -> Value {
         CheckState::ActionRequired => ("completed", Some("action_required")),
         CheckState::Cancelled => ("completed", Some("cancelled")),
     };
-    match conclusion {
-        Some(conclusion) => json!({"status": status, "conclusion": conclusion, "output": output}),
-        None => json!({"status": status, "output": output}),
+    let mut body = json!({"status": status, "output": output});
+    if let Some(conclusion) = conclusion {
+        body["conclusion"] = json!(conclusion);
+        // Those of the last conclusion go, where there are none now.
+        body["actions"] = check.buttons.iter().take(limits::BUTTONS).map(button).collect();
     }
+    let is_address = |address: &&String| address.starts_with("https://") || address.starts_with("http://");
+    if let Some(details) = check.details.as_ref().filter(is_address) {
+        body["details_url"] = json!(details);
+    }
+    body
+}
+
+fn button(button: &Button) -> Value {
+    json!({
+        "label": limits::label(&button.label),
+        "description": limits::description(&button.description),
+        "identifier": limits::label(&button.identifier),
+    })
 }

@@ -1,13 +1,16 @@
-//! GitHub as an App: tokens, contents, comparisons and check runs.
+//! GitHub as an App: tokens, contents, comparisons, check runs, comments, and what people may do.
 
 mod app;
 mod branches;
 mod checks;
+mod comments;
 mod credentials;
+mod differences;
 mod download;
 mod exchange;
 mod limits;
 mod paths;
+mod people;
 mod source;
 mod tokens;
 

@@ -1,9 +1,18 @@
-//! GitHub's limits on what a check run holds (<https://docs.github.com/en/rest/checks/runs>).
+//! GitHub's limits on what a check run (<https://docs.github.com/en/rest/checks/runs>) or a comment holds.
 
 /// Annotations in one request; further requests append.
 pub(crate) const ANNOTATIONS: usize = 50;
 
-/// Bytes of a check run's summary and of its text.
+/// Buttons under a check run.
+pub(crate) const BUTTONS: usize = 3;
+
+/// Characters of a button's label, and of the identifier that comes back when it is pressed.
+const LABEL: usize = 20;
+
+/// Characters of a button's description.
+const DESCRIPTION: usize = 40;
+
+/// Bytes of a check run's summary and of its text; a comment takes 65,536 characters.
 const LONG_TEXT: usize = 65_535;
 
 /// Bytes of a title.
@@ -14,7 +23,17 @@ const MESSAGE: usize = 64_000;
 
 const MARK: &str = "…";
 
-/// A summary or text.
+/// A button's label or identifier.
+pub(crate) fn label(text: &str) -> String {
+    text.chars().take(LABEL).collect()
+}
+
+/// A button's description.
+pub(crate) fn description(text: &str) -> String {
+    text.chars().take(DESCRIPTION).collect()
+}
+
+/// A summary, a check run's text, a comment.
 pub(crate) fn long_text(text: &str) -> String {
     cut(text, LONG_TEXT)
 }

@@ -7,21 +7,13 @@ use domain::ports::{Answer, Comparison, Source};
 use serde::Deserialize;
 
 use crate::GitHub;
+use crate::differences::Status;
 use crate::exchange::{Refusal, Request, parse};
 use crate::{download, paths};
 
 #[derive(Deserialize)]
 struct Compared {
     status: Status,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Ahead,
-    Behind,
-    Identical,
-    Diverged,
 }
 
 #[derive(Deserialize)]
@@ -68,12 +60,7 @@ impl Source for GitHub {
             Err(refusal) => return Err(refusal.fault(&what)),
         };
         let compared: Compared = parse(response, &what).await?;
-        Ok(match compared.status {
-            Status::Ahead => Comparison::Ahead,
-            Status::Behind => Comparison::Behind,
-            Status::Identical => Comparison::Identical,
-            Status::Diverged => Comparison::Diverged,
-        })
+        Ok(compared.status.into())
     }
 
     async fn branch_tip(

@@ -2,15 +2,21 @@
 
 #[path = "github/branches.rs"]
 mod branches;
+#[path = "github/comments.rs"]
+mod comments;
+#[path = "github/differences.rs"]
+mod differences;
+#[path = "github/people.rs"]
+mod people;
 mod world;
 
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use domain::ports::{Advice, Check, CheckState, Checks as _, Comparison, Secret, Source as _};
+use domain::ports::{Advice, Button, Check, CheckState, Checks as _, Comparison, Secret, Source as _};
 use domain::report::{Annotation, AnnotationLevel};
 use github::GitHub;
-use serde_json::Value;
+use serde_json::{Value, json};
 use world::{INSTALLATION, Key, World};
 
 const SOME_MEGABYTES: u64 = 5_000_000;
@@ -113,6 +119,44 @@ async fn a_check_is_created_once_found_again_and_updated() -> anyhow::Result<()>
     assert_eq!((&runs[0]["status"], &runs[0]["conclusion"]), (&"completed".into(), &"success".into()));
     world.app()?.show(&run, INSTALLATION, &check("slipway", CheckState::ActionRequired, 0), None).await?;
     assert_eq!(check_runs(&world).len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn buttons_and_a_link_are_shown_once_a_check_is_completed() -> anyhow::Result<()> {
+    let world = World::start().await?;
+    let run = world.run(&world.commit("README.md", "one").await?);
+    let button = |label: &str| Button {
+        label: label.to_owned(),
+        description: "Everything that failed, and a good deal more".to_owned(),
+        identifier: "retest-with-a-long-identifier".to_owned(),
+    };
+    let shown = |state| Check {
+        details: Some("https://logs.example/1".to_owned()),
+        buttons: ["one", "two", "three", "four"].map(button).to_vec(),
+        ..check("slipway", state, 0)
+    };
+    let github = world.app()?;
+    let id = github.show(&run, INSTALLATION, &shown(CheckState::InProgress), None).await?;
+    assert_eq!(check_runs(&world)[0]["details_url"], "https://logs.example/1");
+    assert_eq!(check_runs(&world)[0]["actions"], json!([]));
+    github.show(&run, INSTALLATION, &shown(CheckState::Failure), Some(&id)).await?;
+    let actions = check_runs(&world)[0]["actions"].clone();
+    assert_eq!(actions.as_array().map(Vec::len), Some(3), "{actions}");
+    assert_eq!(
+        actions[0],
+        json!({
+            "label": "one",
+            "description": "Everything that failed, and a good deal ",
+            "identifier": "retest-with-a-long-i",
+        })
+    );
+    // Where there are none any more, the old ones go; what is no address of the web is no link.
+    let bare =
+        Check { details: Some("javascript:alert(1)".to_owned()), ..check("slipway", CheckState::Success, 0) };
+    github.show(&run, INSTALLATION, &bare, Some(&id)).await?;
+    assert_eq!(check_runs(&world)[0]["actions"], json!([]));
+    assert_eq!(check_runs(&world)[0]["details_url"], "https://logs.example/1");
     Ok(())
 }
 

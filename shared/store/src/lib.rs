@@ -8,6 +8,7 @@
 //! | `delivery#<id>` | `delivery` | a webhook delivery |
 //! | `environment#<repository>#<environment>` | `fence`, `lock` | the last number drawn; the lock |
 //! | `repository#<repository>` | `watch`, `tips` | when its branches are looked at; what was seen of them |
+//! | `repository#<repository>` | `front#<line>`, `green#<subject>#<key>` | newest runs; results to be reused |
 //! | `environment#<repository>#<environment>` | `current#<service>`, `verified#<service>` | releases |
 //!
 //! An item's `body` is the domain type as JSON; beside it stand only the attributes that conditions, the index
@@ -19,6 +20,7 @@
 mod deliveries;
 mod environments;
 mod item;
+mod lines;
 mod notice_book;
 mod repositories;
 mod runs;

@@ -31,6 +31,9 @@ stories! {
         a_lock_has_one_holder,
         a_higher_number_overtakes,
         an_older_release_replaces_nothing;
+    lines:
+        fronts_are_written_version_by_version,
+        greens_are_found_by_their_key;
     notice_book:
         a_book_is_written_version_by_version,
         a_picture_holds_head_tasks_and_book;

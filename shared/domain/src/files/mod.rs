@@ -16,7 +16,7 @@ mod suggest;
 mod values;
 mod yaml;
 
-pub(crate) use reader::did_you_mean;
+pub use reader::did_you_mean;
 pub use values::{
     ChannelName, Command, DnsLabel, HealthPath, ImageName, MailAddress, OrNone, Percent, Version,
 };

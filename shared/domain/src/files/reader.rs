@@ -302,7 +302,7 @@ pub(super) fn expected(what: &str, node: &Node) -> String {
 }
 
 /// ` did you mean …?`, or nothing.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(given, known).map(|name| format!(" did you mean `{name}`?")).unwrap_or_default()
 }
 

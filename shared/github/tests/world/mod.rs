@@ -8,6 +8,7 @@ use domain::ids::{RepositoryName, RunId, Sha, Trust};
 use domain::ports::Secret;
 use github::GitHub;
 use local_github::{Installation, NewRepository, Options};
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -101,6 +102,32 @@ impl World {
         self.push("feature/side#1").await
     }
 
+    /// Renames a file on `develop`.
+    pub async fn rename(&self, from: &str, to: &str) -> anyhow::Result<Sha> {
+        self.in_clone(&["mv", from, to]).await?;
+        self.in_clone(&["commit", "--quiet", "--message", "rename"]).await?;
+        self.push("develop").await
+    }
+
+    /// Changes so many files of `develop` in one commit, all of them new ones.
+    pub async fn commit_many(&self, files: usize) -> anyhow::Result<Sha> {
+        let folder = self.clone_folder().join(format!("folder-{files}"));
+        std::fs::create_dir_all(&folder)?;
+        for number in 0..files {
+            std::fs::write(folder.join(format!("{number}.txt")), "x\n")?;
+        }
+        self.in_clone(&["add", "--all"]).await?;
+        self.in_clone(&["commit", "--quiet", "--message", "many"]).await?;
+        self.push("develop").await
+    }
+
+    /// A commit without a parent, on a branch of its own.
+    pub async fn commit_orphan(&self) -> anyhow::Result<Sha> {
+        self.in_clone(&["checkout", "--quiet", "--orphan", "orphan"]).await?;
+        self.in_clone(&["commit", "--quiet", "--allow-empty", "--message", "orphan"]).await?;
+        self.push("orphan").await
+    }
+
     /// Pushes the last commit to every one of these branches.
     pub async fn push_all(&self, branches: impl Iterator<Item = String>) -> anyhow::Result<()> {
         let remote = self.remote()?;
@@ -108,6 +135,25 @@ impl World {
         arguments.extend(branches.map(|branch| format!("HEAD:refs/heads/{branch}")));
         self.in_clone(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
         Ok(())
+    }
+
+    /// A person asks the stand-in for something, such as `POST /repos/…`.
+    pub async fn as_person(&self, login: &str, call: &str, body: Value) -> anyhow::Result<Value> {
+        let (method, path) = call.split_once(' ').context("a call is a method and a path")?;
+        let request = reqwest::Client::new().request(method.parse()?, format!("{}{path}", self.url));
+        let response = request.basic_auth(login, Some(PUSH_TOKEN)).json(&body).send().await?;
+        ensure!(response.status().is_success(), "{call}: {}", response.text().await?);
+        let text = response.text().await?;
+        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? })
+    }
+
+    /// Opens pull request 1 from a branch beside `develop`; answers its newest commit.
+    pub async fn open_pull(&self, base: &Sha) -> anyhow::Result<Sha> {
+        let head = self.commit_beside(base).await?;
+        let body =
+            json!({"title": "Let users\tlog in", "head": "feature/side#1", "base": "develop", "draft": true});
+        self.as_person("ada", &format!("POST /repos/{}/pulls", self.repository), body).await?;
+        Ok(head)
     }
 
     fn remote(&self) -> anyhow::Result<String> {

@@ -4,6 +4,7 @@
 
 pub mod deliveries;
 pub mod environments;
+pub mod lines;
 pub mod notice_book;
 pub mod repositories;
 pub mod runs;

@@ -27,6 +27,8 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
         timelines,
         watched,
         tips,
+        fronts,
+        greens,
     } = tables;
     let mut items = BTreeMap::new();
     let mut add = |key: String, body: Value| items.insert(key, body);
@@ -49,6 +51,12 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
     }
     for (name, tips) in tips {
         add(format!("repository#{name} tips"), json!(tips));
+    }
+    for ((name, line), front) in fronts {
+        add(format!("repository#{name} front#{line}"), json!(front));
+    }
+    for ((name, subject, key), green) in greens {
+        add(format!("repository#{name} green#{subject}#{key}"), json!(green));
     }
     for (id, delivery) in deliveries {
         add(format!("delivery#{id}"), json!(delivery));

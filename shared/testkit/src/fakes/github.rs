@@ -1,15 +1,21 @@
 //! GitHub: commits with their parents, branches, and check runs that are found before they are created.
 
 mod branches;
+mod differences;
+mod people;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::ids::{RepositoryName, RunId, Sha};
-use domain::ports::{Advice, Answer, Check, Checks, Comparison, Fault, Source};
+use domain::ports::{
+    Advice, Answer, ChangedFile, Check, Checks, Comparison, Fault, Permission, Pull, Source,
+};
 
 use super::shared::Shared;
 use super::wire::{Guard, Wire};
+
+pub use people::PullComment;
 
 /// GitHub with one repository. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -27,12 +33,16 @@ struct State {
     refusal: Option<Advice>,
     /// How many branches a list shows at most.
     most_listed: Option<usize>,
+    permissions: BTreeMap<String, Permission>,
+    pulls: BTreeMap<u64, Pull>,
+    comments: Vec<PullComment>,
 }
 
 #[derive(Debug)]
 struct Commit {
     parent: Option<Sha>,
     zip: Vec<u8>,
+    changes: Vec<ChangedFile>,
 }
 
 /// A check run as GitHub shows it.
@@ -58,7 +68,7 @@ impl MemoryGitHub {
     pub fn push(&self, branch: &str, sha: &Sha, zip: Vec<u8>) {
         self.state.with(|state| {
             let parent = state.branches.insert(branch.to_owned(), sha.clone());
-            state.commits.insert(sha.clone(), Commit { parent, zip });
+            state.commits.insert(sha.clone(), Commit { parent, zip, changes: Vec::new() });
         });
     }
 
@@ -121,17 +131,8 @@ impl Source for MemoryGitHub {
         base: &Sha,
         head: &Sha,
     ) -> Answer<Comparison> {
-        let compare = |state: &mut State| match (
-            base == head,
-            state.contains(head, base),
-            state.contains(base, head),
-        ) {
-            (true, _, _) => Comparison::Identical,
-            (_, true, _) => Comparison::Ahead,
-            (_, _, true) => Comparison::Behind,
-            _ => Comparison::Diverged,
-        };
-        self.wire.call("source.compare", || Ok(self.state.with(compare))).await
+        let compare = || self.state.with(|state| state.comparison(base, head));
+        self.wire.call("source.compare", || Ok(compare())).await
     }
 
     async fn branch_tip(

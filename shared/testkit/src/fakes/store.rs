@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Stage, TaskId};
+use domain::ids::{
+    DeliveryId, EnvironmentName, Line, RepositoryName, RunId, ServiceName, Stage, Subject, TaskId,
+};
 use domain::ports::{
-    Answer, Delivery, Due, Fence, Noted, NoticeBook, Picture, Release, Runs, Timeline, Told, Written,
+    Answer, Delivery, Due, Fence, Front, Green, Noted, NoticeBook, Picture, Release, Runs, Timeline, Told,
+    Written,
 };
 use domain::run::{Run, Ticket};
 use domain::task::Task;
@@ -35,6 +38,8 @@ pub(super) struct Tables {
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
     pub(super) watched: BTreeMap<RepositoryName, Timestamp>,
     pub(super) tips: BTreeMap<RepositoryName, Tips>,
+    pub(super) fronts: BTreeMap<(RepositoryName, Line), Front>,
+    pub(super) greens: BTreeMap<(RepositoryName, Subject, String), Green>,
     pub(super) fences: BTreeMap<Place, Fence>,
     pub(super) locks: BTreeMap<Place, Lock>,
     pub(super) releases: BTreeMap<(Place, ServiceName, &'static str), Release>,

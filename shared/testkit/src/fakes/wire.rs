@@ -34,6 +34,8 @@ pub enum Guard {
     Locks,
     /// A second check run of the same name.
     CheckNames,
+    /// A second comment with the same mark.
+    CommentMarks,
 }
 
 /// The way of every call. Clones share it.

@@ -67,6 +67,7 @@ impl Functions {
                 queue: queue.clone(),
                 artifacts: artifacts.clone(),
                 source: github.clone(),
+                build_image: "standard:5.0".to_owned(),
             },
             test: Tests {
                 builds: tests,

@@ -23,6 +23,7 @@ pub async fn plan(world: &World, request: &PlanRequest) -> Disposition {
         queue: world.queue.clone(),
         artifacts: world.artifacts.clone(),
         source: world.github.clone(),
+        build_image: "standard:5.0".to_owned(),
     };
     let body = serde_json::to_string(&Message::Plan(request.clone())).expect("plain data");
     planner.handle(&body, world.clock.now()).await

@@ -3,6 +3,7 @@
 
 mod anew;
 mod back;
+mod cancelled;
 mod disturbed;
 #[path = "../common/fates.rs"]
 mod fates;
