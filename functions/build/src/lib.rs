@@ -70,17 +70,13 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
             None => self.failed(case, status).await,
         }
     }
+
+    async fn stop(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
+        stop_builds(&self.builds, &case.task.attempt_id(), handle).await
+    }
 }
 
 impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
-    /// Stops the builds of the task's attempt: the one that is known by its handle, and those that an intent began.
-    ///
-    /// # Errors
-    /// When CodeBuild does not answer. A build that has ended is no fault, and stopping twice is harmless.
-    pub async fn stop_build(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
-        stop_builds(&self.builds, &case.task.attempt_id(), handle).await
-    }
-
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
         let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
         let files = files.unwrap_or_default();

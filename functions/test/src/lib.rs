@@ -46,20 +46,16 @@ impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
             BuildState::Refused | BuildState::TimedOut | BuildState::Stopped => {
                 Ok(Learned::Concluded(without_result(&status)))
             }
-            BuildState::Fault => Ok(broken(&status)),
+            BuildState::Fault => Ok(Learned::Broken(without_result(&status))),
         }
+    }
+
+    async fn stop(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
+        stop_builds(self.project(case), &case.task.attempt_id(), handle).await
     }
 }
 
 impl<B: Builds, A: Artifacts> Tests<B, A> {
-    /// Stops the builds of the task's attempt: the one that is known by its handle, and those that an intent began.
-    ///
-    /// # Errors
-    /// When CodeBuild does not answer. A build that has ended is no fault, and stopping twice is harmless.
-    pub async fn stop_build(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
-        stop_builds(self.project(case), &case.task.attempt_id(), handle).await
-    }
-
     /// Where the run's builds run.
     fn project(&self, case: &Case<'_>) -> &B {
         match case.head.id.trust {
@@ -99,11 +95,6 @@ fn summary(report: &TestReport) -> String {
         (Some(tests), None) => format!("{} tests passed", tests.passed),
         _ => "no findings".to_owned(),
     }
-}
-
-/// The machinery failed: nothing is known of the code.
-fn broken(status: &BuildStatus) -> Learned {
-    Learned::Concluded(without_result(status))
 }
 
 /// The verdict over a build that came to no result.

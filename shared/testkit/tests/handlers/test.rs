@@ -7,7 +7,7 @@ use domain::ports::{BuildRequest, BuildState, Builds};
 use domain::run::PhaseKind;
 use domain::run::Run;
 use domain::task::{State, Task};
-use lambda::Case;
+use lambda::{Case, StageWork as _};
 use slipway_test::Tests;
 use testkit::builders::{a_service, a_task, green_result, red_result};
 use testkit::fakes::{FakeBuild, MemoryArtifacts, MemoryBuilds, World};
@@ -122,7 +122,7 @@ async fn stopping_ends_every_build_of_the_attempt_and_twice_is_harmless() {
         let project = if trust == Trust::Trusted { &world.tests } else { &world.untrusted };
         let stop = async |task: &Task, handle: Option<&str>| {
             let case = Case { head: &head, task, previous: None, now: world.clock.now() };
-            work.stop_build(&case, handle).await
+            work.stop(&case, handle).await
         };
         stop(&task, None).await.expect("nothing was begun, and that is no fault");
         wake(&world, &task, &work).await;
