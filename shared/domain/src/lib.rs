@@ -19,7 +19,7 @@ pub mod selection;
 pub mod spec;
 pub mod task;
 pub mod tasks;
-mod text;
+pub mod text;
 pub mod time;
 pub mod timeline;
 pub mod tips;

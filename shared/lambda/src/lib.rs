@@ -9,6 +9,7 @@ mod rerun;
 mod result;
 mod stage;
 mod start;
+mod stop;
 
 pub use batch::{
     Attributes, BatchResponse, Disposition, Record, SqsEvent, StageMessage, each, each_stage_message,
@@ -21,3 +22,4 @@ pub use rerun::{Reopened, reopen};
 pub use result::{BUSY_DELAY, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};
+pub use stop::stop_builds;

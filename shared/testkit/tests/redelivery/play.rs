@@ -351,6 +351,7 @@ impl Play {
     }
 
     fn running(&self) -> Vec<testkit::fakes::FakeBuild> {
-        [self.world.tests.running(), self.world.image_builds.running()].concat()
+        [self.world.tests.running(), self.world.untrusted.running(), self.world.image_builds.running()]
+            .concat()
     }
 }
