@@ -1,6 +1,12 @@
 //! What people ask of a run from GitHub: comments, buttons and re-runs of checks.
 
+mod check_name;
+mod comment;
+
 use serde::{Deserialize, Serialize};
+
+pub use check_name::{Checked, checked_by};
+pub use comment::commands;
 
 use crate::ids::{DeliveryId, RepositoryName, RunId, Sha, Subject};
 
