@@ -8,7 +8,7 @@ use domain::next::Learned;
 use domain::ports::{
     Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault,
 };
-use domain::report::{Kind, ResultFiles, TestReport, judge};
+use domain::report::{Beside, Policy, ResultFiles, TestReport, judge};
 use domain::spec::{ChecksSpec, IntegrationSpec, TestSpec};
 use domain::task::{Output, Task, TaskSpec, Verdict};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result};
@@ -68,7 +68,7 @@ impl<B: Builds, A: Artifacts> Tests<B, A> {
 
 /// The verdict over what a build left behind.
 fn verdict(spec: &TaskSpec, files: &ResultFiles, status: BuildStatus) -> Verdict {
-    let mut report = judge(kind(spec), files);
+    let mut report = judge(&Policy::of(spec), files, &Beside::default());
     if report.passed && status.state != BuildState::Succeeded {
         // Reports that look green beside a red build prove nothing.
         report.passed = false;
@@ -103,18 +103,6 @@ fn machinery(status: &BuildStatus) -> Verdict {
         status.reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"));
     let report = TestReport { reasons: vec![summary.clone()], ..TestReport::default() };
     Verdict::failed(summary, Output::Report { report, log: status.log.clone() })
-}
-
-fn kind(spec: &TaskSpec) -> Kind {
-    match spec {
-        TaskSpec::Service(service) => {
-            Kind::Service { coverage: service.test.as_ref().and_then(|test| test.coverage) }
-        }
-        TaskSpec::Integration(_) => Kind::Integration,
-        TaskSpec::Checks(checks) => {
-            Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() }
-        }
-    }
 }
 
 /// The build's variables: a pure function of the task, so that a repeated start is the same start.
