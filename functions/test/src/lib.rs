@@ -86,11 +86,13 @@ fn summary(report: &TestReport) -> String {
     if !report.passed {
         return report.reasons.first().cloned().unwrap_or_else(|| "the report was not accepted".to_owned());
     }
-    match (report.tests, report.coverage) {
-        (Some(tests), Some(coverage)) => format!("{} tests passed, coverage {coverage:.1} %", tests.passed),
-        (Some(tests), None) => format!("{} tests passed", tests.passed),
-        _ => "no findings".to_owned(),
-    }
+    let Some(tests) = report.tests else { return "no findings".to_owned() };
+    let retried = match tests.flaky {
+        0 => String::new(),
+        flaky => format!(", {flaky} of them only on a retry"),
+    };
+    let coverage = report.coverage.map(|coverage| format!(", coverage {coverage:.1} %")).unwrap_or_default();
+    format!("{} tests passed{retried}{coverage}", tests.passed)
 }
 
 fn machinery(status: &BuildStatus) -> Verdict {

@@ -140,25 +140,25 @@ fn place(location: &Value) -> String {
 #[test]
 fn places_come_back_to_the_repository() {
     let nowhere = "`out/scan.sarif`: scan finding (medium): m";
-    let check = |location: Value, expected: &str| assert_eq!(place(&location), expected, "{location}");
+    let check = |location: &Value, expected: &str| assert_eq!(place(location), expected, "{location}");
     let at = |uri: &str, base: Option<&str>| match base {
         Some(base) => {
             json!({"artifactLocation": {"uri": uri, "uriBaseId": base}, "region": {"startLine": 3}})
         }
         None => json!({"artifactLocation": {"uri": uri}, "region": {"startLine": 3}}),
     };
-    check(at("backend/a%20b.py", None), "backend/a b.py:3");
-    check(at("./backend/a.py", None), "backend/a.py:3");
-    check(at("file:///codebuild/src/o-r-9c2e4d81b57a36f0/lib/a.py", None), "lib/a.py:3");
-    check(at("file://localhost/tmp/x/backend/a.py", None), "backend/a.py:3");
-    check(at("file:/tmp/x/backend/a.py", None), "backend/a.py:3");
-    check(at("lib/a.py", Some("%SRCROOT%")), "lib/a.py:3");
-    check(at("lib/a.py", Some("UNSAID")), "lib/a.py:3");
-    check(at("lib/a.py", Some("NOWHERE")), "lib/a.py:3");
-    check(at("lib/a.py", Some("REPO")), "lib/a.py:3");
-    check(at("a.py", Some("AUTH")), "backend/auth/a.py:3");
-    check(json!({"artifactLocation": {"index": 0}}), "backend/b.py:1");
-    check(json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": -7}}), "a.py:1");
+    check(&at("backend/a%20b.py", None), "backend/a b.py:3");
+    check(&at("./backend/a.py", None), "backend/a.py:3");
+    check(&at("file:///codebuild/src/o-r-9c2e4d81b57a36f0/lib/a.py", None), "lib/a.py:3");
+    check(&at("file://localhost/tmp/x/backend/a.py", None), "backend/a.py:3");
+    check(&at("file:/tmp/x/backend/a.py", None), "backend/a.py:3");
+    check(&at("lib/a.py", Some("%SRCROOT%")), "lib/a.py:3");
+    check(&at("lib/a.py", Some("UNSAID")), "lib/a.py:3");
+    check(&at("lib/a.py", Some("NOWHERE")), "lib/a.py:3");
+    check(&at("lib/a.py", Some("REPO")), "lib/a.py:3");
+    check(&at("a.py", Some("AUTH")), "backend/auth/a.py:3");
+    check(&json!({"artifactLocation": {"index": 0}}), "backend/b.py:1");
+    check(&json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": -7}}), "a.py:1");
     check(
         json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 99_999_999_999_i64}}),
         "a.py:4294967295",
@@ -180,7 +180,7 @@ fn places_come_back_to_the_repository() {
         json!({"artifactLocation": {}}),
         json!({}),
     ] {
-        check(location, nowhere);
+        check(&location, nowhere);
     }
 }
 
