@@ -80,7 +80,8 @@ class BuildSpecification(unittest.TestCase):
         environment |= variables
         build = subprocess.run(["sh", "-c", command], env=environment, capture_output=True)
         out = self.folder / "src" / document["artifacts"]["base-directory"]
-        files = {file.name: file.read_text().strip() for file in out.iterdir()}
+        paths = [path for path in out.rglob("*") if path.is_file()]
+        files = {str(path.relative_to(out)): path.read_text().strip() for path in paths}
         self.assertEqual(str(build.returncode), files["exit-code"], files)
         return files
 
@@ -153,6 +154,77 @@ class Test(BuildSpecification):
                 self.assertEqual(files["exit-code"], code)
                 subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
 
+    def test_reports_are_taken_in_their_order(self):
+        command = "mkdir -p out/deep; echo one > out/a.xml; echo two > out/deep/a.xml; exit 3"
+        reports = "out/a.xml missing.json out/deep/a.xml out"
+        for kind in ("service", "integration", "checks"):
+            with self.subTest(kind):
+                files = self.run_build(
+                    SLIPWAY_KIND=kind, SLIPWAY_COMMAND=command, SLIPWAY_REPORTS=reports
+                )
+                left = {name: text for name, text in files.items() if name.startswith("reports/")}
+                self.assertEqual(left, {"reports/1-a.xml": "one", "reports/3-a.xml": "two"})
+                self.assertIn("there is no report missing.json", files["log.txt"])
+                self.assertEqual(files["exit-code"], "3")
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+    def test_a_report_that_the_archive_brings_is_not_the_commands(self):
+        report = self.folder / "src/repository-abc/report.xml"
+        for kind in ("service", "checks"):
+            report.write_text("of another commit")
+            files = self.run_build(
+                SLIPWAY_KIND=kind, SLIPWAY_COMMAND="true", SLIPWAY_REPORTS="report.xml"
+            )
+            self.assertNotIn("reports/1-report.xml", files)
+            subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+    def test_a_report_that_is_too_large_is_cut(self):
+        files = self.run_build(
+            SLIPWAY_KIND="service",
+            SLIPWAY_COMMAND="head -c 9000009 /dev/zero | tr '\\0' a > large",
+            SLIPWAY_REPORTS="large",
+        )
+        self.assertEqual(len(files["reports/1-large"]), 9000000)
+
+    def test_secrets_are_masked_in_reports(self):
+        files = self.run_build(
+            SLIPWAY_KIND="checks",
+            SLIPWAY_COMMAND='echo "{$TOKEN}" > scan.sarif',
+            SLIPWAY_REPORTS="scan.sarif",
+            SLIPWAY_SECRETS="TOKEN",
+            TOKEN="swordfish",
+        )
+        self.assertEqual(files["reports/1-scan.sarif"], "{***}")
+
+    def test_a_command_of_the_repositorys_own_is_a_check(self):
+        bandit = {"SLIPWAY_BANDIT_PATHS": "backend/"}
+        reports = {"SLIPWAY_REPORTS": "scan.sarif"}
+        for command, variables, code in (
+            ("true", {}, "0"),
+            ("exit 4", {}, "4"),
+            # Without a report nothing could explain it.
+            ("exit 1", {}, "1"),
+            ("echo {} > scan.sarif; exit 1", reports, "0"),
+            ("echo {} > scan.sarif; exit 2", reports, "2"),
+            ("exit 4", bandit | {"BANDIT": "2"}, "2"),
+            ("exit 4", bandit | {"BANDIT": "1"}, "4"),
+        ):
+            with self.subTest(command, **variables):
+                files = self.run_build(SLIPWAY_KIND="checks", SLIPWAY_COMMAND=command, **variables)
+                self.assertEqual(files["exit-code"], code)
+                own = "0" if command == "true" else command[-1]
+                self.assertEqual(files["command-exit-code"], own)
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+    def test_a_checks_command_has_its_requirements(self):
+        self.run_build(
+            SLIPWAY_KIND="checks",
+            SLIPWAY_COMMAND="true",
+            SLIPWAY_REQUIREMENTS="tools.txt",
+        )
+        # Nothing else: neither flake8 nor bandit runs.
+        (call,) = self.calls("pip ")
+        self.assertTrue(call.endswith(" --requirement tools.txt"))
 
     def test_secrets_are_masked_in_what_is_printed_and_left(self):
         command = (

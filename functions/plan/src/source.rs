@@ -7,6 +7,7 @@ use domain::keys;
 use domain::message::Base;
 use domain::planning::plan;
 use domain::ports::{Answer, Artifacts, Changes, Fault, Queue};
+use domain::report::NewLines;
 use domain::run::{Problem, Run};
 use domain::spec::Plan;
 use lambda::{Commit, LARGEST_SOURCE};
@@ -67,6 +68,15 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let Some((_, base)) = pull else { return Ok(Reach::default()) };
         let (repository, sha) = (&head.id.repository, &head.id.sha);
         let changes = self.source.changes(repository, head.installation, &base.sha, sha).await?;
+        let mut lines = NewLines::default();
+        for file in changes.iter().flat_map(|changes| &changes.files) {
+            lines.add(&file.path, file.patch.as_deref().unwrap_or_default());
+        }
+        if !lines.is_empty() {
+            let json = serde_json::to_vec(&lines)
+                .map_err(|error| Fault::reject(format!("the change's lines cannot be written: {error}")))?;
+            self.artifacts.put(&keys::new_lines(&head.id), json).await?;
+        }
         Ok(Reach { base: changes.as_ref().map(|changes| changes.merge_base.clone()), changes })
     }
 }

@@ -2,17 +2,26 @@
 //! behind and judges it.
 
 mod request;
+mod verdict;
 
-use domain::ids::Trust;
+use domain::ids::{RunId, Trust};
+use domain::keys;
 use domain::next::Learned;
-use domain::ports::{Answer, Artifacts, BuildStart, BuildState, BuildStatus, Builds, Fault};
-use domain::report::{Kind, ResultFiles, TestReport, judge};
-use domain::task::{Output, TaskSpec, Verdict};
+use domain::ports::{Answer, Artifacts, BuildStart, BuildState, BuildStatus, Builds, Fault, Runs};
+use domain::report::{Beside, NewLines};
+use domain::task::{Output, TaskSpec};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
+
+use crate::verdict::{over_report, without_result};
+
+/// The largest record of a change's lines that is read, in bytes.
+const LARGEST_CHANGES: u64 = 4 * 1024 * 1024;
 
 /// The stage's work with its ports.
 #[derive(Debug)]
-pub struct Tests<B, A> {
+pub struct Tests<S, B, A> {
+    /// What the base's run measured.
+    pub runs: S,
     /// The project that builds the repository's own commits.
     pub builds: B,
     /// The project that builds what strangers propose; its role reaches nothing but what is theirs.
@@ -23,7 +32,7 @@ pub struct Tests<B, A> {
     pub secrets_prefix: String,
 }
 
-impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
+impl<S: Runs, B: Builds, A: Artifacts> StageWork for Tests<S, B, A> {
     async fn start(&self, case: &Case<'_>, adopt: bool) -> Answer<Learned> {
         let attempt = case.task.attempt_id();
         if adopt && let Some(handle) = self.project(case).find(&attempt).await? {
@@ -55,7 +64,7 @@ impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
     }
 }
 
-impl<B: Builds, A: Artifacts> Tests<B, A> {
+impl<S: Runs, B: Builds, A: Artifacts> Tests<S, B, A> {
     /// Where the run's builds run.
     fn project(&self, case: &Case<'_>) -> &B {
         match case.head.id.trust {
@@ -66,66 +75,37 @@ impl<B: Builds, A: Artifacts> Tests<B, A> {
 
     async fn judged(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
         let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
-        Ok(Learned::Concluded(verdict(&case.task.spec, &files.unwrap_or_default(), status)))
+        let (base_coverage, new_lines) = (self.base_coverage(case).await?, self.new_lines(case).await?);
+        let beside = Beside { base_coverage, new_lines: new_lines.as_ref() };
+        Ok(Learned::Concluded(over_report(&case.task.spec, &files.unwrap_or_default(), &beside, status)))
     }
-}
 
-/// The verdict over what a build left behind.
-fn verdict(spec: &TaskSpec, files: &ResultFiles, status: BuildStatus) -> Verdict {
-    let mut report = judge(kind(spec), files);
-    if report.passed && status.state != BuildState::Succeeded {
-        // Reports that look green beside a red build prove nothing.
-        report.passed = false;
-        report.reasons.push(format!(
-            "the build failed although its reports are green: {}",
-            status.reason.unwrap_or_default()
-        ));
+    /// Line coverage of the same service where the change began, as long as that commit's run is remembered.
+    async fn base_coverage(&self, case: &Case<'_>) -> Answer<Option<f64>> {
+        let (TaskSpec::Service(_), Some(sha)) = (&case.task.spec, &case.head.compared_with) else {
+            return Ok(None);
+        };
+        let base = RunId { sha: sha.clone(), trust: Trust::Trusted, ..case.head.id.clone() };
+        let (_, tasks) = self.runs.case(&base, std::slice::from_ref(&case.task.id)).await?;
+        Ok(tasks.first().and_then(|task| task.verdict()).and_then(|verdict| match &verdict.output {
+            Output::Report { report, .. } => report.coverage,
+            _ => None,
+        }))
     }
-    let summary = summary(&report);
-    let output = Output::Report { log: status.log, report: report.clone() };
-    if report.passed { Verdict::passed(summary, output) } else { Verdict::failed(summary, output) }
-}
 
-fn summary(report: &TestReport) -> String {
-    if !report.passed {
-        return report.reasons.first().cloned().unwrap_or_else(|| "the report was not accepted".to_owned());
-    }
-    match (report.tests, report.coverage) {
-        (Some(tests), Some(coverage)) => format!("{} tests passed, coverage {coverage:.1} %", tests.passed),
-        (Some(tests), None) => format!("{} tests passed", tests.passed),
-        _ => "no findings".to_owned(),
-    }
-}
-
-/// The verdict over a build that came to no result.
-fn without_result(status: &BuildStatus) -> Verdict {
-    let reason = status.reason.as_deref();
-    let summary = match (status.state, reason) {
-        (BuildState::Refused, Some(reason)) => reason.to_owned(),
-        (state, Some(reason)) => format!("{}: {reason}", ending(state)),
-        (state, None) => ending(state).to_owned(),
-    };
-    let report = TestReport { reasons: vec![summary.clone()], ..TestReport::default() };
-    Verdict::failed(summary, Output::Report { report, log: status.log.clone() })
-}
-
-fn ending(state: BuildState) -> &'static str {
-    match state {
-        BuildState::TimedOut => "the build took longer than its `timeout` allows",
-        BuildState::Stopped => "the build was stopped",
-        BuildState::Refused => "the build got no image or secret that it asks for",
-        _ => "CodeBuild itself failed",
-    }
-}
-
-fn kind(spec: &TaskSpec) -> Kind {
-    match spec {
-        TaskSpec::Service(service) => {
-            Kind::Service { coverage: service.test.as_ref().and_then(|test| test.coverage) }
+    /// The lines that the pull request adds; none where plan has kept none.
+    async fn new_lines(&self, case: &Case<'_>) -> Answer<Option<NewLines>> {
+        let is_service = matches!(case.task.spec, TaskSpec::Service(_));
+        if !is_service || case.head.pulls.is_empty() {
+            return Ok(None);
         }
-        TaskSpec::Integration(_) => Kind::Integration,
-        TaskSpec::Checks(checks) => {
-            Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() }
-        }
+        let kept = self.artifacts.get(&keys::new_lines(&case.head.id), LARGEST_CHANGES).await?;
+        Ok(kept.and_then(|bytes| match serde_json::from_slice(&bytes) {
+            Ok(lines) => Some(lines),
+            Err(error) => {
+                tracing::warn!(run = %case.head.id, %error, "the record of the new lines cannot be read");
+                None
+            }
+        }))
     }
 }

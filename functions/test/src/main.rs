@@ -30,6 +30,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (store, queue, redelivery) =
         (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let [builds, untrusted] = [trusted, untrusted].map(|project| Builds::new(&aws, project, &bucket));
-    let work = Tests { builds, untrusted, artifacts: Artifacts::new(&aws, bucket), secrets_prefix };
+    let work = Tests {
+        runs: store.clone(),
+        builds,
+        untrusted,
+        artifacts: Artifacts::new(&aws, bucket),
+        secrets_prefix,
+    };
     lambda::serve_stage(Stage::Test, &store, &queue, &redelivery, &work).await
 }

@@ -26,6 +26,11 @@ pub fn cache(repository: &RepositoryName) -> String {
     format!("cache/{repository}")
 }
 
+/// What a pull request's commit adds to each file, line by line.
+pub fn new_lines(run: &RunId) -> String {
+    format!("changes/{run}.json")
+}
+
 /// Rendered manifests by their SHA-256 in hexadecimal.
 pub fn manifests(hash: &str) -> String {
     format!("manifests/{hash}.json")

@@ -2,23 +2,32 @@
 
 use serde::Deserialize;
 
-use super::{Annotation, AnnotationLevel, place};
+use super::findings::Findings;
+use super::{Annotation, AnnotationLevel, place, stream};
+use crate::spec::Severity;
 use crate::text;
 
+/// The most files named that bandit could not read.
+const MOST_UNREAD: usize = 5;
+
 /// What bandit found.
-pub(super) struct Findings {
-    /// Of medium severity and above, and those whose severity bandit does not say.
-    pub counted: Vec<Annotation>,
-    /// Of low severity: neither listed nor judged.
-    pub low: u32,
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Of the severity that counts and above, and those whose severity bandit does not say.
+    pub counted: Findings,
+    /// Of lower severity: neither listed nor judged.
+    pub below: u32,
     /// Why files were not looked at, a sentence each.
     pub unread: Vec<String>,
 }
 
+/// Both lists must be there; null is none.
 #[derive(Deserialize)]
 struct Report {
-    errors: Vec<Unread>,
-    results: Vec<Finding>,
+    #[serde(rename = "errors")]
+    _errors: stream::AnyList,
+    #[serde(rename = "results")]
+    _results: stream::AnyList,
 }
 
 #[derive(Deserialize)]
@@ -37,15 +46,38 @@ struct Finding {
 }
 
 /// Reads the report.
-pub(super) fn read(json: &[u8]) -> Result<Findings, String> {
-    let report: Report = super::object(json)?;
-    let (low, counted): (Vec<Finding>, Vec<Finding>) =
-        report.results.into_iter().partition(|finding| finding.issue_severity == "LOW");
-    Ok(Findings {
-        counted: counted.iter().map(annotation).collect(),
-        low: u32::try_from(low.len()).unwrap_or(u32::MAX),
-        unread: report.errors.iter().map(unread).collect(),
-    })
+pub(super) fn read(json: &[u8], least: Severity) -> Result<Found, String> {
+    stream::object::<Report>(json)?;
+    let mut found = Found::default();
+    stream::each(json, "results", |finding: Finding| {
+        if severity(&finding.issue_severity).is_some_and(|severity| severity < least) {
+            found.below = found.below.saturating_add(1);
+        } else {
+            found.counted.add(AnnotationLevel::Failure, || annotation(&finding));
+        }
+    })?;
+    let mut more = 0_u32;
+    stream::each(json, "errors", |unread: Unread| {
+        if found.unread.len() < MOST_UNREAD {
+            found.unread.push(told(&unread));
+        } else {
+            more = more.saturating_add(1);
+        }
+    })?;
+    if more > 0 {
+        found.unread.push(format!("bandit could not read {more} more files"));
+    }
+    Ok(found)
+}
+
+/// None where bandit does not say.
+fn severity(word: &str) -> Option<Severity> {
+    match word {
+        "LOW" => Some(Severity::Low),
+        "MEDIUM" => Some(Severity::Medium),
+        "HIGH" => Some(Severity::High),
+        _ => None,
+    }
 }
 
 fn annotation(finding: &Finding) -> Annotation {
@@ -60,7 +92,7 @@ fn annotation(finding: &Finding) -> Annotation {
     }
 }
 
-fn unread(unread: &Unread) -> String {
+fn told(unread: &Unread) -> String {
     let file = text::first_line(&unread.filename, 200);
     format!("bandit could not read `{file}`: {}", text::first_line(&unread.reason, 200))
 }

@@ -1,12 +1,14 @@
 //! flake8's default output: `path:line:column: CODE message`.
 
+use super::findings::Findings;
 use super::{Annotation, AnnotationLevel, place};
 use crate::text;
 
 /// flake8's output, taken apart.
+#[derive(Debug, Default)]
 pub(super) struct Output {
     /// Every finding.
-    pub findings: Vec<Annotation>,
+    pub findings: Findings,
     /// The first line of another form; `--count` and `--show-source` print such lines beside findings.
     pub strange: Option<String>,
 }
@@ -14,11 +16,15 @@ pub(super) struct Output {
 /// Reads the output.
 pub(super) fn read(output: &str) -> Output {
     let is_count = |line: &str| line.trim().bytes().all(|byte| byte.is_ascii_digit());
-    let strange = output.lines().find(|line| !is_count(line) && finding(line).is_none());
-    Output {
-        findings: output.lines().filter_map(finding).collect(),
-        strange: strange.map(|line| text::first_line(line, 80)),
+    let mut read = Output::default();
+    for line in output.lines() {
+        match finding(line) {
+            Some(annotation) => read.findings.push(annotation),
+            None if is_count(line) || read.strange.is_some() => {}
+            None => read.strange = Some(text::first_line(line, 80)),
+        }
     }
+    read
 }
 
 fn finding(line: &str) -> Option<Annotation> {
@@ -31,7 +37,7 @@ fn finding(line: &str) -> Option<Annotation> {
         path: place::in_repository(path).unwrap_or_else(|| text::first_line(path, 200)),
         line: line_number.parse::<u32>().ok()?.max(1),
         level: AnnotationLevel::Failure,
-        title: format!("flake8 {code}"),
+        title: text::cut(&format!("flake8 {code}"), 200),
         message: message.to_owned(),
     })
 }

@@ -1,226 +1,227 @@
 //! The verdict: what the files of a test build say, held against the policy.
 
-use super::{
-    Annotation, Kind, MOST_ANNOTATIONS, ResultFiles, TestReport, bandit, coverage, flake8, junit, log,
-};
-use crate::text;
-
-/// The largest file read of a result, in bytes.
-const LARGEST_FILE: usize = 8 * 1024 * 1024;
+use super::coverage::{self, Measured, Sought};
+use super::findings::Findings;
+use super::junit::{self, Tests};
+use super::policy::Ran;
+use super::reports::{self, Reports};
+use super::verdict::{Verdict, counted};
+use super::{Beside, Policy, ResultFiles, TestReport, bandit, exit, flake8};
 
 /// Reads what a test build left behind and judges it. What is missing or cannot be read is a failure with its own
 /// words, never a pass.
-pub fn judge(kind: Kind, files: &ResultFiles) -> TestReport {
-    let mut verdict = Verdict { files, report: TestReport::default(), annotations: Vec::new() };
-    match kind {
-        Kind::Service { coverage } => {
-            verdict.tests();
-            verdict.coverage(coverage);
+///
+/// The reports that the task names stand beside pytest's own, flake8's and bandit's: tests add up over all reports,
+/// and so do lines of coverage and findings. Where one of them has tests, pytest need not have left its own; the same
+/// holds for coverage. Findings of SARIF and bandit reports fail tests and checks alike.
+pub fn judge(policy: &Policy, files: &ResultFiles, beside: &Beside<'_>) -> TestReport {
+    let sought = Sought { new_lines: beside.new_lines, folder: policy.folder.as_ref() };
+    let mut verdict = Verdict::new(policy, files);
+    let mut reports = reports::read(&mut verdict, &sought);
+    match policy.ran {
+        Ran::Tests => {
+            own_tests(&mut verdict, &mut reports);
+            own_coverage(&mut verdict, &mut reports, beside, &sought);
         }
-        Kind::Integration => verdict.tests(),
-        Kind::Checks { flake8, bandit } => {
+        Ran::Checks { flake8, bandit, command } => {
             if flake8 {
-                verdict.flake8();
+                run_flake8(&mut verdict);
             }
             if bandit {
-                verdict.bandit();
+                run_bandit(&mut verdict);
             }
-            if !flake8 && !bandit {
+            if let Some(tests) = reports.tests.take() {
+                take_tests(&mut verdict, tests);
+            }
+            if command {
+                command_ended(&mut verdict, &reports);
+            }
+            if !flake8 && !bandit && !command {
                 verdict.fail("no check was asked for");
             }
         }
     }
+    take_coverage(&mut verdict, &reports.coverage, beside, &sought);
+    reports.end(&mut verdict);
     verdict.finish()
 }
 
-/// The report in the making.
-struct Verdict<'a> {
-    files: &'a ResultFiles,
-    report: TestReport,
-    annotations: Vec<Annotation>,
-}
-
-impl Verdict<'_> {
-    fn fail(&mut self, reason: impl Into<String>) {
-        self.report.reasons.push(reason.into());
-    }
-
-    /// A file of the result, or why there is none to read.
-    fn file(&self, name: &str) -> Result<&[u8], String> {
-        match self.files.get(name) {
-            None => Err(format!("the build left no `{name}`")),
-            Some(bytes) if bytes.len() > LARGEST_FILE => {
-                Err(format!("`{name}` is larger than 8 MiB and was not read"))
-            }
-            Some(bytes) => Ok(bytes),
-        }
-    }
-
-    /// The exit code that a command left in its file.
-    fn exit_code(&self, name: &str) -> Result<i32, String> {
-        let bytes =
-            self.file(name).map_err(|problem| format!("{problem}: the command did not come to its end"))?;
-        let text = String::from_utf8_lossy(bytes);
-        text.trim().parse().map_err(|_| format!("`{name}` holds no number"))
-    }
-
-    fn tests(&mut self) {
-        let tests = self.file("junit.xml").and_then(|bytes| {
+/// pytest's report, those beside it, and how the command ended.
+fn own_tests(verdict: &mut Verdict<'_>, reports: &mut Reports) {
+    let is_pytest = verdict.files.contains_key("junit.xml");
+    let own = if is_pytest || !reports.has_tests {
+        verdict.file("junit.xml").and_then(|bytes| {
             junit::read(&String::from_utf8_lossy(bytes))
                 .map_err(|problem| format!("`junit.xml` cannot be read: {problem}"))
-        });
-        let failed = match tests {
-            Ok(tests) => {
-                let counts = tests.counts;
-                self.report.tests = Some(counts);
-                let ran = counts.passed.saturating_add(counts.failed);
-                match (ran, counts.failed, counts.skipped) {
-                    (0, _, 0) => self.fail("no test ran"),
-                    (0, _, skipped) => self.fail(format!("no test ran, {skipped} skipped")),
-                    (_, 0, _) => {}
-                    (ran, failed, _) => self.fail(format!("{failed} of {ran} tests failed")),
-                }
-                for reason in tests.without_place {
-                    self.fail(reason);
-                }
-                self.annotations.extend(tests.annotations);
-                counts.failed
-            }
-            Err(problem) => {
-                self.fail(problem);
-                0
-            }
-        };
-        match self.exit_code("exit-code") {
-            Ok(0) => {}
-            // One failing test or more is what exit code 1 says.
-            Ok(1) if failed > 0 => {}
-            Ok(code) => {
-                self.fail(format!("the tests ended with exit code {code}: {}", pytest_says(code)));
-            }
-            Err(problem) => self.fail(problem),
+        })
+    } else {
+        Ok(Tests::default())
+    };
+    let mut is_complete = true;
+    let tests = match (own, reports.tests.take()) {
+        (Ok(mut tests), named) => {
+            tests.add(named.unwrap_or_default());
+            Some(tests)
         }
+        (Err(problem), named) => {
+            verdict.fail(problem);
+            is_complete = false;
+            named
+        }
+    };
+    // Without a report that can be read nothing is known of tests; why there is none is told already, or later.
+    let mut failed = 0;
+    if let Some(tests) = tests.filter(|tests| tests.reports > 0) {
+        let counts = tests.counts;
+        failed = counts.failed;
+        if counts.passed.saturating_add(counts.failed) == 0 && is_complete {
+            match counts.skipped {
+                0 => verdict.fail("no test ran"),
+                skipped => verdict.fail(format!("no test ran, {skipped} skipped")),
+            }
+        }
+        take_tests(verdict, tests);
     }
-
-    fn coverage(&mut self, demanded: Option<u8>) {
-        self.report.coverage_demanded = demanded;
-        if demanded.is_none() && !self.files.contains_key("coverage.json") {
-            return;
-        }
-        let measured = self.file("coverage.json").and_then(|bytes| {
-            coverage::read(bytes).map_err(|problem| format!("`coverage.json` cannot be read: {problem}"))
-        });
-        match (measured, demanded) {
-            (Ok(measured), demanded) => {
-                self.report.coverage = Some(measured.percent);
-                let Some(demanded) = demanded.filter(|demanded| measured.percent < f64::from(*demanded))
-                else {
-                    return;
-                };
-                let shown = coverage::shown(measured.percent);
-                self.fail(format!("coverage {shown} % is below the {demanded} % demanded"));
-                self.annotations.extend(measured.gaps);
+    match verdict.exit_code("exit-code") {
+        Ok(code) => {
+            let says = if is_pytest || !reports.has_tests { exit::of_pytest } else { exit::of_others };
+            if let Some(meaning) = says(code, failed) {
+                verdict.fail(format!("the tests ended with exit code {code}: {meaning}"));
             }
-            (Err(problem), Some(_)) => self.fail(problem),
-            // Not judged: a report that cannot be read changes nothing.
-            (Err(_), None) => {}
         }
-    }
-
-    fn flake8(&mut self) {
-        let mut found = None;
-        match self.file("flake8.txt") {
-            Ok(bytes) => {
-                let flake8::Output { findings, strange } = flake8::read(&String::from_utf8_lossy(bytes));
-                let count = u32::try_from(findings.len()).unwrap_or(u32::MAX);
-                self.report.flake8 = Some(count);
-                found = Some(count);
-                if count > 0 {
-                    self.fail(format!("flake8 found {}", counted(count, "problem")));
-                } else if let Some(line) = strange {
-                    self.fail(format!("`flake8.txt` holds what is no finding: `{line}`"));
-                }
-                self.annotations.extend(findings);
-            }
-            Err(problem) => self.fail(problem),
-        }
-        match (self.exit_code("flake8-exit-code"), found) {
-            (Ok(0), _) | (Ok(1), Some(1..)) => {}
-            (Ok(code), _) => self.fail(format!("flake8 ended with exit code {code}{}", unexplained(found))),
-            (Err(problem), _) => self.fail(problem),
-        }
-    }
-
-    fn bandit(&mut self) {
-        let mut found = None;
-        let findings = self.file("bandit.json").and_then(|bytes| {
-            bandit::read(bytes).map_err(|problem| format!("`bandit.json` cannot be read: {problem}"))
-        });
-        match findings {
-            Ok(findings) => {
-                let count = u32::try_from(findings.counted.len()).unwrap_or(u32::MAX);
-                self.report.bandit = Some(count);
-                // Bandit's exit code speaks of low findings too.
-                found = Some(count.saturating_add(findings.low));
-                if count > 0 {
-                    self.fail(format!(
-                        "bandit found {} of medium or high severity",
-                        counted(count, "problem")
-                    ));
-                }
-                for problem in findings.unread {
-                    self.fail(problem);
-                }
-                self.annotations.extend(findings.counted);
-            }
-            Err(problem) => self.fail(problem),
-        }
-        match (self.exit_code("bandit-exit-code"), found) {
-            (Ok(0), _) | (Ok(1), Some(1..)) => {}
-            (Ok(code), _) => self.fail(format!("bandit ended with exit code {code}{}", unexplained(found))),
-            (Err(problem), _) => self.fail(problem),
-        }
-    }
-
-    fn finish(mut self) -> TestReport {
-        self.report.passed = self.report.reasons.is_empty();
-        let omitted = self.annotations.len().saturating_sub(MOST_ANNOTATIONS);
-        self.annotations.truncate(MOST_ANNOTATIONS);
-        self.report.annotations_omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
-        self.report.annotations = self.annotations;
-        if !self.report.passed {
-            self.report.log_tail =
-                self.files.get("log.txt").map(|bytes| log::tail(bytes)).unwrap_or_default();
-        }
-        for reason in &mut self.report.reasons {
-            *reason = text::first_line(reason, 500);
-        }
-        self.report
+        Err(problem) => verdict.fail(problem),
     }
 }
 
-/// What pytest and the shell mean by an exit code
-/// (<https://docs.pytest.org/en/stable/reference/exit-codes.html>).
-fn pytest_says(code: i32) -> &'static str {
-    match code {
-        1 => "no test is reported as failed, but pytest or a plugin (such as a coverage limit) says so",
-        2 => "pytest was interrupted, or tests could not be collected",
-        3 => "pytest had an internal error",
-        4 => "pytest was called in a way it does not understand; look at the command and its paths",
-        5 => "pytest found no tests",
-        124 => "the command ran out of time",
-        126 => "the command cannot be executed",
-        127 => "the command was not found; is it in the requirements?",
-        137 => "the command was killed, most often because memory ran out",
-        143 => "the command was terminated",
-        _ => "this is no code of pytest's",
+fn take_tests(verdict: &mut Verdict<'_>, tests: Tests) {
+    let counts = tests.counts;
+    verdict.report.tests = Some(counts);
+    let ran = counts.passed.saturating_add(counts.failed);
+    if counts.failed > 0 {
+        verdict.fail(format!("{} of {ran} tests failed", counts.failed));
+    }
+    for reason in tests.without_place {
+        verdict.fail(reason);
+    }
+    verdict.report.flaky = tests.flaky;
+    for findings in [tests.failures, tests.errors, tests.retries] {
+        verdict.findings.append(findings);
     }
 }
 
-fn counted(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+/// pytest's coverage, where it is judged or there.
+fn own_coverage(verdict: &mut Verdict<'_>, reports: &mut Reports, beside: &Beside<'_>, sought: &Sought<'_>) {
+    let policy = verdict.policy;
+    verdict.report.coverage_demanded = policy.coverage;
+    let is_judged = policy.coverage.is_some() || (policy.not_below_base && base(beside).is_some());
+    let is_there = verdict.files.contains_key("coverage.json");
+    if !is_there && (!is_judged || reports.has_coverage) {
+        return;
+    }
+    let measured = verdict.file("coverage.json").and_then(|bytes| {
+        coverage::read_json(bytes, sought)
+            .map_err(|problem| format!("`coverage.json` cannot be read: {problem}"))
+    });
+    match measured {
+        Ok(measured) => reports.coverage.add(measured),
+        Err(problem) if is_judged => verdict.fail(problem),
+        // Not judged: a report that cannot be read changes nothing.
+        Err(_) => {}
+    }
 }
 
-fn unexplained(found: Option<u32>) -> &'static str {
-    if found == Some(0) { " without a finding" } else { "" }
+/// Holds what was measured against what is demanded, the base, and the change.
+fn take_coverage(verdict: &mut Verdict<'_>, measured: &Measured, beside: &Beside<'_>, sought: &Sought<'_>) {
+    let base = base(beside);
+    verdict.report.coverage_base = base;
+    let Some(percent) = measured.percent() else { return };
+    verdict.report.coverage = Some(percent);
+    if let Some((counts, findings)) = measured.new_lines(sought) {
+        verdict.report.new_lines = Some(counts);
+        verdict.findings.append(findings);
+    }
+    let policy = verdict.policy;
+    let mut is_too_low = false;
+    if let Some(demanded) = policy.coverage.filter(|demanded| percent < f64::from(*demanded)) {
+        let shown = coverage::shown(percent);
+        verdict.fail(format!("coverage {shown} % is below the {demanded} % demanded"));
+        is_too_low = true;
+    }
+    if let Some(base) = base.filter(|base| policy.not_below_base && coverage::is_below(percent, *base)) {
+        let (shown, base) = coverage::shown_apart(percent, base);
+        verdict.fail(format!("coverage {shown} % is below the base's {base} %"));
+        is_too_low = true;
+    }
+    if is_too_low {
+        let mut gaps = Findings::default();
+        measured.gaps().for_each(|gap| gaps.push(gap));
+        verdict.findings.append(gaps);
+    }
+}
+
+/// The base's coverage, where it is one.
+fn base(beside: &Beside<'_>) -> Option<f64> {
+    beside.base_coverage.filter(|percent| (0.0..=100.0).contains(percent))
+}
+
+fn run_flake8(verdict: &mut Verdict<'_>) {
+    let mut found = None;
+    match verdict.file("flake8.txt") {
+        Ok(bytes) => {
+            let flake8::Output { findings, strange } = flake8::read(&String::from_utf8_lossy(bytes));
+            let count = findings.count();
+            verdict.report.flake8 = Some(count);
+            found = Some(count);
+            if count > 0 {
+                verdict.fail(format!("flake8 found {}", counted(count, "problem")));
+            } else if let Some(line) = strange {
+                verdict.fail(format!("`flake8.txt` holds what is no finding: `{line}`"));
+            }
+            verdict.findings.append(findings);
+        }
+        Err(problem) => verdict.fail(problem),
+    }
+    tool_ended(verdict, "flake8", found);
+}
+
+fn run_bandit(verdict: &mut Verdict<'_>) {
+    let severity = verdict.policy.severity;
+    let found = verdict.file("bandit.json").and_then(|bytes| {
+        bandit::read(bytes, severity).map_err(|problem| format!("`bandit.json` cannot be read: {problem}"))
+    });
+    let found = match found {
+        // Bandit's exit code speaks of what does not count too.
+        Ok(found) => Some(reports::take_bandit(verdict, "bandit found", found)),
+        Err(problem) => {
+            verdict.fail(problem);
+            None
+        }
+    };
+    tool_ended(verdict, "bandit", found);
+}
+
+/// How flake8 or bandit ended: 1 stands for findings of any kind.
+fn tool_ended(verdict: &mut Verdict<'_>, tool: &str, found: Option<u32>) {
+    match (verdict.exit_code(&format!("{tool}-exit-code")), found) {
+        (Ok(0), _) | (Ok(1), Some(1..)) => {}
+        (Ok(code), found) => {
+            let unexplained = if found == Some(0) { " without a finding" } else { "" };
+            verdict.fail(format!("{tool} ended with exit code {code}{unexplained}"));
+        }
+        (Err(problem), _) => verdict.fail(problem),
+    }
+}
+
+/// How the repository's own check ended.
+fn command_ended(verdict: &mut Verdict<'_>, reports: &Reports) {
+    match verdict.exit_code("command-exit-code") {
+        Ok(code) => {
+            let failed = verdict.report.tests.map_or(0, |tests| tests.failed);
+            if let Some(meaning) = exit::of_check(code, reports.counted.saturating_add(failed), reports.below)
+            {
+                verdict.fail(format!("the command ended with exit code {code}: {meaning}"));
+            }
+        }
+        Err(problem) => verdict.fail(problem),
+    }
 }

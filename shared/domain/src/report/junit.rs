@@ -1,22 +1,86 @@
-//! pytest's `JUnit` XML, both of its families.
+//! `JUnit` XML: both of pytest's families, and what surefire and its like leave.
 
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
 
+use super::findings::Findings;
+use super::xml::{self, attribute};
 use super::{Annotation, AnnotationLevel, TestCounts, place};
 use crate::text;
 
-const DEEPEST: usize = 16;
 const MOST_WITHOUT_PLACE: usize = 5;
 
-/// What the tests did.
+/// The most names kept of tests that passed only on a retry.
+pub(super) const MOST_FLAKY: usize = 20;
+
+/// What the tests did. Several reports add up.
+#[derive(Debug, Default)]
 pub(super) struct Tests {
+    /// How many reports they are from.
+    pub reports: u32,
     /// By result.
     pub counts: TestCounts,
-    /// Where tests failed: failed assertions first, then errors.
-    pub annotations: Vec<Annotation>,
+    /// Where assertions failed.
+    pub failures: Findings,
+    /// Where tests broke.
+    pub errors: Findings,
+    /// Where tests failed that passed on a retry.
+    pub retries: Findings,
+    /// The names of tests that passed only on a retry, the first of them.
+    pub flaky: Vec<String>,
     /// Sentences on failed tests that name no line of the repository.
     pub without_place: Vec<String>,
+}
+
+impl Tests {
+    /// Takes another report's tests after its own.
+    pub(super) fn add(&mut self, other: Self) {
+        self.reports = self.reports.saturating_add(other.reports);
+        let TestCounts { passed, failed, skipped, flaky } = other.counts;
+        self.counts.passed = self.counts.passed.saturating_add(passed);
+        self.counts.failed = self.counts.failed.saturating_add(failed);
+        self.counts.skipped = self.counts.skipped.saturating_add(skipped);
+        self.counts.flaky = self.counts.flaky.saturating_add(flaky);
+        self.failures.append(other.failures);
+        self.errors.append(other.errors);
+        self.retries.append(other.retries);
+        self.flaky.extend(other.flaky);
+        self.flaky.truncate(MOST_FLAKY);
+        self.without_place.extend(other.without_place);
+        self.without_place.truncate(MOST_WITHOUT_PLACE);
+    }
+
+    fn count(&mut self, case: &Case) {
+        let Some(problem) = &case.problem else {
+            match &case.retry {
+                _ if case.is_skipped => self.counts.skipped = self.counts.skipped.saturating_add(1),
+                None => self.counts.passed = self.counts.passed.saturating_add(1),
+                Some(retry) => self.count_flaky(case, retry),
+            }
+            return;
+        };
+        self.counts.failed = self.counts.failed.saturating_add(1);
+        let findings = if problem.is_assertion { &mut self.failures } else { &mut self.errors };
+        match annotation(case, problem, AnnotationLevel::Failure) {
+            Some(annotation) => findings.push(annotation),
+            None if self.without_place.len() < MOST_WITHOUT_PLACE => {
+                self.without_place.push(format!("test `{}`: {}", case.name, said(problem)));
+            }
+            None => {}
+        }
+    }
+
+    fn count_flaky(&mut self, case: &Case, retry: &Problem) {
+        self.counts.passed = self.counts.passed.saturating_add(1);
+        self.counts.flaky = self.counts.flaky.saturating_add(1);
+        if self.flaky.len() < MOST_FLAKY {
+            self.flaky.push(case.name.clone());
+        }
+        if let Some(mut annotation) = annotation(case, retry, AnnotationLevel::Warning) {
+            annotation.message = format!("passed only on a retry; before: {}", annotation.message);
+            self.retries.push(annotation);
+        }
+    }
 }
 
 /// Reads the report.
@@ -24,7 +88,7 @@ pub(super) fn read(xml: &str) -> Result<Tests, String> {
     let mut reader = Reader::from_str(xml);
     let mut report = Report::default();
     loop {
-        match reader.read_event().map_err(|error| text::first_line(&error.to_string(), 200))? {
+        match reader.read_event().map_err(|error| xml::told(&error))? {
             Event::Start(element) => report.open(&element)?,
             Event::Empty(element) => {
                 report.open(&element)?;
@@ -33,7 +97,7 @@ pub(super) fn read(xml: &str) -> Result<Tests, String> {
             Event::End(_) => report.close(),
             Event::Text(content) => report.text(&content.xml10_content()),
             Event::CData(content) => report.text(&content.xml10_content()),
-            Event::GeneralRef(reference) => report.reference(&reference)?,
+            Event::GeneralRef(reference) => report.text(&xml::resolved(&reference)?),
             // Entities of its own are how a small document becomes a large one.
             Event::DocType(_) => return Err("it has a document type".to_owned()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
@@ -44,12 +108,25 @@ pub(super) fn read(xml: &str) -> Result<Tests, String> {
 
 #[derive(Default)]
 struct Report {
-    /// The names of the open elements.
-    open: Vec<String>,
+    /// What the open elements are.
+    open: Vec<Part>,
     has_root: bool,
-    cases: Vec<Case>,
+    /// The open case.
+    case: Option<Case>,
+    tests: Tests,
     /// Failures and errors that the suites' own counts claim.
     claimed: u64,
+}
+
+/// What an element is to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Case,
+    /// The text is the traceback of the case's problem.
+    Problem,
+    /// The text is the traceback of the failure before a retry.
+    Retry,
+    Other,
 }
 
 #[derive(Default)]
@@ -59,6 +136,8 @@ struct Case {
     place: Option<(String, u32)>,
     is_skipped: bool,
     problem: Option<Problem>,
+    /// The first failure that a retry followed.
+    retry: Option<Problem>,
 }
 
 struct Problem {
@@ -70,112 +149,96 @@ struct Problem {
 impl Report {
     fn open(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let name: &str = element.local_name().into_inner();
-        let name = name.to_owned();
-        let is_root = matches!(name.as_str(), "testsuites" | "testsuite");
+        let is_root = matches!(name, "testsuites" | "testsuite");
         if self.open.is_empty() && (self.has_root || !is_root) {
             return Err("it is not one `testsuites` element".to_owned());
         }
-        if self.open.len() >= DEEPEST {
+        if self.open.len() >= xml::DEEPEST {
             return Err("it is nested too deeply".to_owned());
         }
         self.has_root = true;
-        match name.as_str() {
-            "testsuite" => {
-                for claim in ["failures", "errors"] {
-                    let claimed = attribute(element, claim)?.and_then(|number| number.parse::<u64>().ok());
-                    self.claimed = self.claimed.saturating_add(claimed.unwrap_or(0));
-                }
-            }
-            "testcase" => {
-                let case = case(element)?;
-                self.cases.push(case);
-            }
-            "skipped" => {
-                if let Some(case) = self.case_above() {
-                    case.is_skipped = true;
-                }
-            }
-            "failure" | "error" => {
-                let message = attribute(element, "message")?.unwrap_or_default();
-                if let Some(case) = self.case_above() {
-                    let is_assertion = name == "failure";
-                    let problem = Problem { is_assertion, message, traceback: String::new() };
-                    case.problem =
-                        Some(case.problem.take().filter(|known| known.is_assertion).unwrap_or(problem));
-                }
-            }
-            _ => {}
+        let above = self.open.last().copied();
+        if name == "testsuite" {
+            self.claims(element)?;
         }
-        self.open.push(name);
+        if name == "testcase" && self.case.is_some() {
+            return Err("it has a test case in a test case".to_owned());
+        }
+        let part = match (name, self.case.as_mut().filter(|_| above == Some(Part::Case))) {
+            ("testcase", _) => {
+                self.case = Some(new_case(element)?);
+                Part::Case
+            }
+            ("skipped", Some(case)) => {
+                case.is_skipped = true;
+                Part::Other
+            }
+            ("failure" | "error", Some(case)) => {
+                let problem = problem(element, name == "failure")?;
+                // A test that failed and broke while it was cleaned up is a failed one.
+                if case.problem.as_ref().is_some_and(|known| known.is_assertion) {
+                    Part::Other
+                } else {
+                    case.problem = Some(problem);
+                    Part::Problem
+                }
+            }
+            // Surefire's reruns are failures that no retry healed where the case has a problem too.
+            ("rerunFailure" | "rerunError" | "flakyFailure" | "flakyError", Some(case)) => {
+                if case.retry.is_some() {
+                    Part::Other
+                } else {
+                    case.retry = Some(problem(element, name.ends_with("Failure"))?);
+                    Part::Retry
+                }
+            }
+            ("stackTrace", _) if above == Some(Part::Retry) => Part::Retry,
+            _ => Part::Other,
+        };
+        self.open.push(part);
+        Ok(())
+    }
+
+    fn claims(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
+        for claim in ["failures", "errors"] {
+            let claimed = attribute(element, claim)?.and_then(|number| number.parse::<u64>().ok());
+            self.claimed = self.claimed.saturating_add(claimed.unwrap_or(0));
+        }
         Ok(())
     }
 
     fn close(&mut self) {
-        self.open.pop();
-    }
-
-    /// The case that the element about to open lies in.
-    fn case_above(&mut self) -> Option<&mut Case> {
-        if self.open.last().is_some_and(|name| name == "testcase") { self.cases.last_mut() } else { None }
+        if self.open.pop() == Some(Part::Case)
+            && let Some(case) = self.case.take()
+        {
+            self.tests.count(&case);
+        }
     }
 
     fn text(&mut self, content: &str) {
-        let is_traceback = matches!(self.open.last().map(String::as_str), Some("failure" | "error"));
-        if let Some(problem) =
-            self.cases.last_mut().and_then(|case| case.problem.as_mut()).filter(|_| is_traceback)
-        {
+        let Some(case) = &mut self.case else { return };
+        let problem = match self.open.last() {
+            Some(Part::Problem) => case.problem.as_mut(),
+            Some(Part::Retry) => case.retry.as_mut(),
+            _ => None,
+        };
+        if let Some(problem) = problem {
             problem.traceback.push_str(content);
         }
-    }
-
-    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), String> {
-        let character =
-            reference.resolve_char_ref().map_err(|error| text::first_line(&error.to_string(), 200))?;
-        if let Some(character) = character {
-            self.text(character.encode_utf8(&mut [0; 4]));
-            return Ok(());
-        }
-        let name: &str = reference;
-        let known = quick_xml::escape::resolve_xml_entity(name);
-        let known =
-            known.ok_or_else(|| format!("it has an unknown entity `&{};`", text::first_line(name, 40)))?;
-        self.text(known);
-        Ok(())
     }
 
     fn finish(self) -> Result<Tests, String> {
         if !self.open.is_empty() || !self.has_root {
             return Err("it ends too early".to_owned());
         }
-        let mut counts = TestCounts::default();
-        let mut assertions = Vec::new();
-        let mut errors = Vec::new();
-        let mut without_place = Vec::new();
-        for case in &self.cases {
-            let Some(problem) = &case.problem else {
-                let counter = if case.is_skipped { &mut counts.skipped } else { &mut counts.passed };
-                *counter = counter.saturating_add(1);
-                continue;
-            };
-            counts.failed = counts.failed.saturating_add(1);
-            match annotation(case, problem) {
-                Some(annotation) if problem.is_assertion => assertions.push(annotation),
-                Some(annotation) => errors.push(annotation),
-                None if without_place.len() < MOST_WITHOUT_PLACE => {
-                    without_place.push(format!("test `{}`: {}", case.name, said(problem)));
-                }
-                None => {}
-            }
-        }
-        if self.claimed > 0 && counts.failed == 0 {
+        if self.claimed > 0 && self.tests.counts.failed == 0 {
             return Err(format!("it counts {} failed tests and shows none", self.claimed));
         }
-        assertions.extend(errors);
-        Ok(Tests { counts, annotations: assertions, without_place })
+        Ok(Tests { reports: 1, ..self.tests })
     }
 }
 
-fn case(element: &BytesStart<'_>) -> Result<Case, String> {
+fn new_case(element: &BytesStart<'_>) -> Result<Case, String> {
     let name = attribute(element, "name")?.unwrap_or_default();
     let class = attribute(element, "classname")?.unwrap_or_default();
     let name = if class.is_empty() { name } else { format!("{class}::{name}") };
@@ -185,19 +248,15 @@ fn case(element: &BytesStart<'_>) -> Result<Case, String> {
     Ok(Case { name: text::first_line(&name, 200), place, ..Case::default() })
 }
 
-fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, String> {
-    let told = |error: &dyn std::fmt::Display| text::first_line(&error.to_string(), 200);
-    let Some(attribute) = element.try_get_attribute(name).map_err(|error| told(&error))? else {
-        return Ok(None);
-    };
-    let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| told(&error))?;
-    Ok(Some(value.into_owned()))
+fn problem(element: &BytesStart<'_>, is_assertion: bool) -> Result<Problem, String> {
+    let message = attribute(element, "message")?.unwrap_or_default();
+    Ok(Problem { is_assertion, message, traceback: String::new() })
 }
 
-fn annotation(case: &Case, problem: &Problem) -> Option<Annotation> {
+fn annotation(case: &Case, problem: &Problem, level: AnnotationLevel) -> Option<Annotation> {
     let (path, line) = place::last_in(&text::clean(&problem.traceback)).or_else(|| case.place.clone())?;
     let title = case.name.clone();
-    Some(Annotation { path, line, level: AnnotationLevel::Failure, title, message: said(problem) })
+    Some(Annotation { path, line, level, title, message: said(problem) })
 }
 
 /// The first line of the message; else pytest's first `E` line.

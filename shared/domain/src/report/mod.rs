@@ -5,14 +5,27 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod bandit;
+mod bounds;
 mod coverage;
+mod exit;
+mod findings;
 mod flake8;
 mod judge;
 mod junit;
 mod log;
+mod named;
+mod new_lines;
 mod place;
+mod policy;
+mod reports;
+mod sarif;
+mod stream;
+mod verdict;
+mod xml;
 
 pub use judge::judge;
+pub use new_lines::NewLines;
+pub use policy::Policy;
 
 /// The most annotations kept of a report; the rest is counted (GitHub takes 50 in one request:
 /// <https://docs.github.com/en/rest/checks/runs>).
@@ -97,34 +110,17 @@ pub enum AnnotationLevel {
 }
 
 /// The entries of a build's `result.zip` by name: `junit.xml`, `coverage.json`, `flake8.txt`, `bandit.json`,
-/// `exit-code`, `flake8-exit-code`, `bandit-exit-code`, `log.txt`.
+/// `exit-code`, `flake8-exit-code`, `bandit-exit-code`, `command-exit-code`, `log.txt`, and `reports/<n>-<file name>`
+/// for each report that the task names, from 1 in the order of its list.
 pub type ResultFiles = BTreeMap<String, Vec<u8>>;
 
-/// What a test task ran, and with it the policy that its results are judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A service's unit tests.
-    Service {
-        /// The least line coverage in percent; none means that it is not judged.
-        coverage: Option<u8>,
-    },
-    /// The integration tests.
-    Integration,
-    /// The repository-wide checks, those that ran.
-    Checks {
-        /// Whether flake8 ran.
-        flake8: bool,
-        /// Whether bandit ran.
-        bandit: bool,
-    },
-}
-
-/// Reads a JSON object; serde alone would also take a list of its fields.
-fn object<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    if json.trim_ascii_start().first() != Some(&b'{') {
-        return Err("it is no JSON object".to_owned());
-    }
-    serde_json::from_slice(json).map_err(|error| error.to_string())
+/// What is known beside the build's own files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Line coverage of the base, in percent, where it is known.
+    pub base_coverage: Option<f64>,
+    /// The lines that the change adds, where they are known.
+    pub new_lines: Option<&'a NewLines>,
 }
 
 #[cfg(test)]

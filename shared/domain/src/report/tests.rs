@@ -4,30 +4,57 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::policy::Ran;
 use super::*;
+use crate::spec::Severity;
 
-const JUNIT: &str = include_str!("fixtures/junit.xml");
-const COVERAGE: &str = include_str!("fixtures/coverage.json");
-const BANDIT: &str = include_str!("fixtures/bandit.json");
-const GREEN: &str = r#"<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="1" tests="3">
+pub(super) const JUNIT: &str = include_str!("fixtures/junit.xml");
+pub(super) const COVERAGE: &str = include_str!("fixtures/coverage.json");
+pub(super) const BANDIT: &str = include_str!("fixtures/bandit.json");
+pub(super) const GREEN: &str = r#"<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="1" tests="3">
   <testcase classname="backend.auth.tests.test_a" name="test_one" time="0.1" />
   <testcase classname="backend.auth.tests.test_a" name="test_two[&lt;b&gt;]" time="0.1"></testcase>
   <testcase classname="backend.auth.tests.test_a" name="test_xfail"><skipped type="pytest.xfail" message=""/></testcase>
 </testsuite></testsuites>"#;
 
-const SERVICE: Kind = Kind::Service { coverage: Some(80) };
-const CHECKS: Kind = Kind::Checks { flake8: true, bandit: true };
+/// The policy of a service's tests.
+pub(super) fn service(coverage: Option<u8>) -> Policy {
+    let ran = Ran::Tests;
+    let severity = Severity::default();
+    Policy { ran, coverage, not_below_base: false, severity, reports: Vec::new(), folder: None }
+}
 
-fn files(entries: &[(&str, &str)]) -> ResultFiles {
+/// The policy of the integration tests.
+pub(super) fn integration() -> Policy {
+    service(None)
+}
+
+/// The policy of the checks.
+pub(super) fn checks(flake8: bool, bandit: bool, command: bool) -> Policy {
+    Policy { ran: Ran::Checks { flake8, bandit, command }, ..service(None) }
+}
+
+/// The policy with these reports named.
+pub(super) fn naming(policy: Policy, reports: &[&str]) -> Policy {
+    let reports = reports.iter().map(|path| path.parse().expect("a path")).collect();
+    Policy { reports, ..policy }
+}
+
+/// The verdict where nothing else is known.
+pub(super) fn judged(policy: &Policy, files: &ResultFiles) -> TestReport {
+    judge(policy, files, &Beside::default())
+}
+
+pub(super) fn files(entries: &[(&str, &str)]) -> ResultFiles {
     entries.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
 }
 
-fn covered(covered: u32, statements: u32) -> String {
+pub(super) fn covered(covered: u32, statements: u32) -> String {
     format!(r#"{{"totals": {{"covered_lines": {covered}, "num_statements": {statements}}}}}"#)
 }
 
 /// The report as a person would tell it.
-fn told(report: &TestReport) -> String {
+pub(super) fn told(report: &TestReport) -> String {
     let mut told = format!("{}\n", if report.passed { "passed" } else { "failed" });
     report.reasons.iter().for_each(|reason| {
         let _ = writeln!(told, "because {reason}");
@@ -45,7 +72,7 @@ fn told(report: &TestReport) -> String {
     told
 }
 
-fn green() -> ResultFiles {
+pub(super) fn green() -> ResultFiles {
     files(&[
         ("junit.xml", GREEN),
         ("exit-code", "0\n"),
@@ -56,7 +83,7 @@ fn green() -> ResultFiles {
 
 #[test]
 fn a_green_service_passes() {
-    let report = judge(SERVICE, &green());
+    let report = judged(&service(Some(80)), &green());
     assert_eq!(told(&report), "passed\n2 passed, 0 failed, 1 skipped\n");
     assert_eq!((report.coverage, report.coverage_demanded), (Some(80.0), Some(80)));
 }
@@ -65,7 +92,7 @@ fn a_green_service_passes() {
 fn a_red_service_points_at_its_lines() {
     let log = "\u{1b}[1mcollecting\u{1b}[0m\r\n10%\r100%\n\u{1b}[31mFAILED\u{1b}[0m test_value";
     let entries = [("junit.xml", JUNIT), ("exit-code", "1"), ("coverage.json", COVERAGE), ("log.txt", log)];
-    insta::assert_snapshot!(told(&judge(Kind::Service { coverage: Some(90) }, &files(&entries))), @r#"
+    insta::assert_snapshot!(told(&judged(&service(Some(90)), &files(&entries))), @r#"
     failed
     because 3 of 4 tests failed
     because coverage 78.5 % is below the 90 % demanded
@@ -90,7 +117,7 @@ fn checks_are_judged_by_their_findings() {
         ("bandit.json", BANDIT),
         ("bandit-exit-code", "1"),
     ];
-    insta::assert_snapshot!(told(&judge(CHECKS, &files(&red))), @"
+    insta::assert_snapshot!(told(&judged(&checks(true, true, false), &files(&red))), @"
     failed
     because flake8 found 2 problems
     because bandit found 2 problems of medium or high severity
@@ -104,17 +131,17 @@ fn checks_are_judged_by_their_findings() {
         "issue_text": "assert", "test_id": "B101"}]}"#;
     let green =
         [("flake8.txt", ""), ("flake8-exit-code", "0"), ("bandit.json", low), ("bandit-exit-code", "1")];
-    assert_eq!(told(&judge(CHECKS, &files(&green))), "passed\n");
+    assert_eq!(told(&judged(&checks(true, true, false), &files(&green))), "passed\n");
 }
 
 /// The reasons when one entry of a green result is replaced, or removed where there is no text.
-fn reasons(kind: Kind, green: &ResultFiles, name: &str, text: Option<&str>) -> String {
+fn reasons(policy: &Policy, green: &ResultFiles, name: &str, text: Option<&str>) -> String {
     let mut files = green.clone();
     match text {
         Some(text) => files.insert(name.to_owned(), text.as_bytes().to_vec()),
         None => files.remove(name),
     };
-    let report = judge(kind, &files);
+    let report = judged(policy, &files);
     assert_eq!(report.passed, report.reasons.is_empty());
     format!("{name}: {}", report.reasons.join("; "))
 }
@@ -154,15 +181,15 @@ fn what_is_missing_or_mangled_is_told() {
         ("coverage.json", Some(&covered(79_999, 100_000))),
     ]
     .into_iter()
-    .map(|(name, text)| reasons(SERVICE, &green(), name, text))
+    .map(|(name, text)| reasons(&service(Some(80)), &green(), name, text))
     .collect();
 
-    let clean = r#"{"errors": [], "results": []}"#;
+    let none = r#"{"errors": [], "results": []}"#;
     let unread = r#"{"errors": [{"filename": "a.py", "reason": "syntax error while parsing AST from file"}], "results": []}"#;
-    let checks = files(&[
+    let clean = files(&[
         ("flake8.txt", ""),
         ("flake8-exit-code", "0"),
-        ("bandit.json", clean),
+        ("bandit.json", none),
         ("bandit-exit-code", "0"),
     ]);
     told.extend(
@@ -178,7 +205,7 @@ fn what_is_missing_or_mangled_is_told() {
             ("bandit-exit-code", Some("2")),
         ]
         .into_iter()
-        .map(|(name, text)| reasons(CHECKS, &checks, name, text)),
+        .map(|(name, text)| reasons(&checks(true, true, false), &clean, name, text)),
     );
     insta::assert_snapshot!(told.join("\n"), @r#"
     junit.xml: the build left no `junit.xml`
@@ -220,12 +247,15 @@ fn what_is_missing_or_mangled_is_told() {
 
 #[test]
 fn coverage_that_is_not_judged_changes_nothing() {
-    let kind = Kind::Service { coverage: None };
-    assert_eq!(reasons(kind, &green(), "coverage.json", None), "coverage.json: ");
-    assert_eq!(reasons(kind, &green(), "coverage.json", Some("{")), "coverage.json: ");
+    let policy = service(None);
+    assert_eq!(reasons(&policy, &green(), "coverage.json", None), "coverage.json: ");
+    assert_eq!(reasons(&policy, &green(), "coverage.json", Some("{")), "coverage.json: ");
     assert_eq!(
-        judge(kind, &files(&[("junit.xml", GREEN), ("exit-code", "0"), ("coverage.json", &covered(1, 4))]))
-            .coverage,
+        judged(
+            &policy,
+            &files(&[("junit.xml", GREEN), ("exit-code", "0"), ("coverage.json", &covered(1, 4))])
+        )
+        .coverage,
         Some(25.0)
     );
 }
@@ -238,7 +268,7 @@ fn annotations_are_counted_beyond_the_most_kept_and_assertions_come_first() {
     let cases: String =
         (1..=70).map(|number| case(number, if number == 70 { "failure" } else { "error" })).collect();
     let junit = format!("<testsuite>{cases}</testsuite>");
-    let report = judge(Kind::Integration, &files(&[("junit.xml", &junit), ("exit-code", "1")]));
+    let report = judged(&integration(), &files(&[("junit.xml", &junit), ("exit-code", "1")]));
     assert_eq!((report.annotations.len(), report.annotations_omitted), (MOST_ANNOTATIONS, 20));
     assert_eq!(report.annotations[0].line, 70);
     assert_eq!(report.reasons, ["70 of 70 tests failed"]);
@@ -247,7 +277,7 @@ fn annotations_are_counted_beyond_the_most_kept_and_assertions_come_first() {
 #[test]
 fn the_first_family_of_junit_names_lines_itself() {
     let junit = "<testsuite><testcase classname='t' name='a' file='backend/t.py' line='4'><failure message='m'/></testcase></testsuite>";
-    let report = judge(Kind::Integration, &files(&[("junit.xml", junit), ("exit-code", "1")]));
+    let report = judged(&integration(), &files(&[("junit.xml", junit), ("exit-code", "1")]));
     assert_eq!(
         told(&report),
         "failed\nbecause 1 of 1 tests failed\n0 passed, 1 failed, 0 skipped\nFailure backend/t.py:5 [t::a] m\n"
@@ -258,39 +288,40 @@ fn the_first_family_of_junit_names_lines_itself() {
 fn the_log_is_cut_to_its_end() {
     let lines: Vec<String> = (1..=1_000).map(|line| format!("line {line} {}", "ü".repeat(700))).collect();
     let log = lines.join("\n");
-    let report = judge(Kind::Integration, &files(&[("log.txt", &log)]));
+    let report = judged(&integration(), &files(&[("log.txt", &log)]));
     assert_eq!(report.log_tail.len(), 40);
     assert!(report.log_tail[39].starts_with("line 1000 ü"));
     assert!(report.log_tail.iter().all(|line| line.chars().count() <= 500));
 }
 
-fn any_kind() -> impl Strategy<Value = Kind> {
+fn any_policy() -> impl Strategy<Value = Policy> {
     prop_oneof![
-        prop::option::of(0_u8..=100).prop_map(|coverage| Kind::Service { coverage }),
-        Just(Kind::Integration),
-        (any::<bool>(), any::<bool>()).prop_map(|(flake8, bandit)| Kind::Checks { flake8, bandit }),
+        prop::option::of(0_u8..=100).prop_map(service),
+        Just(integration()),
+        any::<[bool; 3]>().prop_map(|[flake8, bandit, command]| checks(flake8, bandit, command)),
     ]
 }
 
 proptest! {
     #[test]
     fn arbitrary_bytes_never_pass(
-        kind in any_kind(),
+        policy in any_policy(),
         bytes in prop::collection::vec(any::<u8>(), 0..80),
         text in "[<>&;a-z'\"=/:!\\[\\]{}0-9 ]{0,80}",
     ) {
         for content in [bytes, text.into_bytes()] {
             let names = ["junit.xml", "coverage.json", "flake8.txt", "bandit.json", "log.txt"];
             let mut files: ResultFiles = names.into_iter().map(|name| (name.to_owned(), content.clone())).collect();
-            prop_assert!(!judge(kind, &files).passed);
+            prop_assert!(!judged(&policy, &files).passed);
             // Even a command that says that all went well needs a report that says so.
-            for name in ["exit-code", "flake8-exit-code", "bandit-exit-code"] {
+            for name in ["exit-code", "flake8-exit-code", "bandit-exit-code", "command-exit-code"] {
                 files.insert(name.to_owned(), b"0".to_vec());
             }
             // An empty `flake8.txt` (or a bare count) is what flake8 leaves when it finds nothing.
             let is_quiet = content.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_whitespace());
-            let is_clean = is_quiet && matches!(kind, Kind::Checks { flake8: true, bandit: false });
-            prop_assert_eq!(judge(kind, &files).passed, is_clean);
+            // A command of the repository's own need not leave any report.
+            let is_clean = (is_quiet || matches!(policy.ran, Ran::Checks { flake8: false, .. })) && matches!(policy.ran, Ran::Checks { bandit: false, flake8, command } if flake8 || command);
+            prop_assert_eq!(judged(&policy, &files).passed, is_clean);
         }
     }
 
@@ -298,9 +329,9 @@ proptest! {
     fn a_cut_report_never_passes(place in 0..GREEN.len()) {
         let mut files = green();
         files.insert("junit.xml".to_owned(), GREEN.as_bytes()[..place].to_vec());
-        prop_assert!(!judge(SERVICE, &files).passed);
+        prop_assert!(!judged(&service(Some(80)), &files).passed);
         files.insert("junit.xml".to_owned(), JUNIT.as_bytes()[..place.min(JUNIT.len())].to_vec());
-        prop_assert!(!judge(SERVICE, &files).passed);
+        prop_assert!(!judged(&service(Some(80)), &files).passed);
     }
 
     #[test]
@@ -309,6 +340,12 @@ proptest! {
         junit[place] = byte;
         let mut files = green();
         files.insert("junit.xml".to_owned(), junit);
-        prop_assert!(!judge(SERVICE, &files).passed);
+        prop_assert!(!judged(&service(Some(80)), &files).passed);
     }
 }
+
+mod coverage;
+mod flaky;
+mod hostile;
+mod named;
+mod sarif;

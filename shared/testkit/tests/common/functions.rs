@@ -28,7 +28,7 @@ pub struct Functions {
     world: World,
     webhook: Webhook<MemoryStore, MemoryQueue, MemorySecrets>,
     plan: Planner<MemoryStore, MemoryQueue, MemoryArtifacts, MemoryGitHub>,
-    test: Tests<MemoryBuilds, MemoryArtifacts>,
+    test: Tests<MemoryStore, MemoryBuilds, MemoryArtifacts>,
     build: ImageBuilds<MemoryBuilds, MemoryArtifacts, MemoryImages>,
     publish: Publishing<MemoryImages>,
     deploy: Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>,
@@ -70,6 +70,7 @@ impl Functions {
                 build_image: "standard:5.0".to_owned(),
             },
             test: Tests {
+                runs: store.clone(),
                 builds: tests,
                 untrusted,
                 artifacts: artifacts.clone(),

@@ -20,7 +20,7 @@ use domain::task::{Output, State, Task, Verdict};
 use lambda::{Disposition, StageFunction, StageMessage, StageWork};
 use slipway_test::Tests;
 use testkit::builders::a_run;
-use testkit::fakes::{MemoryArtifacts, MemoryBuilds, World};
+use testkit::fakes::{MemoryArtifacts, MemoryBuilds, MemoryStore, World};
 
 /// A run whose tests and images have passed so far, and whose next phase is `open`.
 fn a_run_at(open: PhaseKind) -> Run {
@@ -30,8 +30,9 @@ fn a_run_at(open: PhaseKind) -> Run {
 }
 
 /// The test function's work over the world.
-fn tests_of(world: &World) -> Tests<MemoryBuilds, MemoryArtifacts> {
+fn tests_of(world: &World) -> Tests<MemoryStore, MemoryBuilds, MemoryArtifacts> {
     Tests {
+        runs: world.store.clone(),
         builds: world.tests.clone(),
         untrusted: world.untrusted.clone(),
         artifacts: world.artifacts.clone(),

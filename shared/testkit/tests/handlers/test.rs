@@ -14,12 +14,12 @@ use testkit::fakes::{FakeBuild, MemoryArtifacts, MemoryBuilds, World};
 
 use crate::{a_run_at, stored, tests_of, verdict, wake};
 
-fn begin() -> (World, Task, Tests<MemoryBuilds, MemoryArtifacts>) {
+fn begin() -> (World, Task, Tests<MemoryStore, MemoryBuilds, MemoryArtifacts>) {
     let (world, _, task, work) = begin_of(Trust::Trusted);
     (world, task, work)
 }
 
-fn begin_of(trust: Trust) -> (World, Run, Task, Tests<MemoryBuilds, MemoryArtifacts>) {
+fn begin_of(trust: Trust) -> (World, Run, Task, Tests<MemoryStore, MemoryBuilds, MemoryArtifacts>) {
     let world = World::new();
     let mut head = a_run_at(PhaseKind::Test);
     head.id.trust = trust;
