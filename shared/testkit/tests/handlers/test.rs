@@ -10,7 +10,7 @@ use domain::task::{State, Task};
 use lambda::{Case, StageWork as _};
 use slipway_test::Tests;
 use testkit::builders::{a_service, a_task, green_result, red_result};
-use testkit::fakes::{FakeBuild, MemoryArtifacts, MemoryBuilds, World};
+use testkit::fakes::{FakeBuild, MemoryArtifacts, MemoryBuilds, MemoryStore, World};
 
 use crate::{a_run_at, stored, tests_of, verdict, wake};
 
