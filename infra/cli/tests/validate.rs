@@ -80,6 +80,7 @@ fn what_would_run_is_shown() {
 
       chat
         test     pytest backend/chat/tests/ -v --cov=backend/chat (coverage at least 80 %)
+        reads    backend/chat; the files directly in ., backend
         build    vive-sphere/chat from backend/chat/Dockerfile
         deploy   infrastructure/kubernetes/chat-deployment.yaml
         verify   chat:8000/api/v1/chat/health
@@ -87,6 +88,7 @@ fn what_would_run_is_shown() {
       checks
         flake8   backend/
         bandit   backend/
+        reads    backend; the files directly in .
 
       notes
         there is no `infrastructure/ci_cd/pipeline.yaml`: the convention decides
@@ -122,7 +124,34 @@ checks: {severity: high, command: make lint}
     folder.write(PIPELINE_FILE, file.as_bytes());
     let (code, text) = folder.slipway(&[]);
     assert_eq!(code, 0, "{text}");
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @"
+    `infrastructure/ci_cd/pipeline.yaml` is good. A push would run:
+
+      chat
+        test     pytest backend/chat/tests/ -v --cov=backend/chat (coverage at least 80 %, and not below the base's)
+        reads    backend/chat, libs/auth; the files directly in ., backend, libs
+        reports  out/extra.xml
+        runs in  public.ecr.aws/docker/library/python:3.12; a large machine; at most 20 minutes; a failed test is tried 2 more times; variables MODE; secrets PYPI_TOKEN
+        build    vive-sphere/chat from backend/chat/Dockerfile
+        deploy   infrastructure/kubernetes/chat-deployment.yaml
+        verify   chat:8000/api/v1/chat/health
+
+      checks
+        flake8   backend/
+        bandit   backend/
+        command  make lint
+        fails    from high severity on
+        reads    everything
+
+      integration
+        starts   chat: python -m chat (ready at port 8000, /api/v1/chat/health)
+        test     pytest integration_tests/ -v
+        reads    backend/chat, integration_tests, libs/auth; the files directly in ., backend, libs
+
+      run
+        at most 4 test builds at a time
+        an older run of a delivering branch is cancelled before its rollout
+    ");
 }
 
 #[test]
@@ -137,7 +166,7 @@ fn every_problem_is_shown_with_its_line() {
     infrastructure/ci_cd/pipeline.yaml:3:22: service `chat`: `backend/chat/Dokerfile` is not in the commit; did you mean `backend/chat/Dockerfile`? add it, or name another with `services.chat.dockerfile` in `infrastructure/ci_cd/pipeline.yaml`
          3 |   chat: {dockerfile: backend/chat/Dokerfile}
            |                      ^^^^^^^^^^^^^^^^^^^^^^
-    infrastructure/ci_cd/pipeline.yaml:5:12: unknown field `covrage`; did you mean `coverage`? allowed: `command`, `coverage`
+    infrastructure/ci_cd/pipeline.yaml:5:12: unknown field `covrage`; did you mean `coverage`? allowed: `command`, `coverage`, `not_below_base`, `reports`, `retries`, `environment`, `secrets`, `image`, `compute`, `timeout`
          5 |     test: {covrage: "80"} #  08
            |            ^^^^^^^
     infrastructure/ci_cd/pipeline.yaml:6:13: expected a mapping (`key: value`), found the text `/health`; allowed keys: `path`, `service`, `port`; `none` is allowed too

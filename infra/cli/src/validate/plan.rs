@@ -95,7 +95,7 @@ fn show_details(reads: &Reads, reports: &str, build: &BuildSettings) {
     }
     let settings = [
         build.image.clone(),
-        build.compute.map(|compute| compute.as_str().to_owned()),
+        build.compute.map(|compute| format!("a {} machine", word(compute))),
         build.timeout.map(|minutes| format!("at most {minutes} minutes")),
         (build.retries > 0).then(|| format!("a failed test is tried {} more times", build.retries)),
         names("variables", build.environment.keys()),
@@ -128,6 +128,17 @@ fn shown(reads: &Reads) -> String {
     };
     let parts = [few(&reads.paths), files];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// As the file has it.
+fn word(compute: Compute) -> &'static str {
+    match compute {
+        Compute::Small => "small",
+        Compute::Medium => "medium",
+        Compute::Large => "large",
+        Compute::Xlarge => "xlarge",
+        Compute::Xxlarge => "2xlarge",
+    }
 }
 
 fn names<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
