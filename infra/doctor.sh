@@ -2,13 +2,15 @@
 # Checks that this machine has what `make demo` and `make test` need, all at once, before anything
 # is compiled. On Debian and Ubuntu, as root and with no Docker package present, it installs what is
 # missing and says what; anywhere else it names the commands and ends with exit code 2. It also
-# makes the Python environment .slipway/venv from infra/local/requirements.txt; called with the word
-# `sam`, also the larger one of the SAM CLI, .slipway/sam from infra/sam/requirements.txt.
+# makes the Python environment .slipway/venv from infra/local/requirements.txt, and fetches GitHub's
+# published example payloads, which a test reads, into .slipway/webhooks-examples; called with the word
+# `sam`, also the larger environment of the SAM CLI, .slipway/sam from infra/sam/requirements.txt.
 set -eu
 
 cd "$(dirname "$0")/.."
 least_rust=1.95
 least_python=3.10
+examples=7.6.1 # Of the npm package @octokit/webhooks-examples.
 log=.slipway/doctor.log
 ours=.slipway/doctor.installed # There once this script has begun to install packages.
 
@@ -35,6 +37,7 @@ main() {
     exit 2
   fi
   prepare_environment .slipway/venv infra/local/requirements.txt
+  prepare_examples .slipway/webhooks-examples
   if [ "${1:-}" = sam ]; then prepare_environment .slipway/sam infra/sam/requirements.txt; fi
   printf '%sready%s: %s, Python %s, %s\n' \
     "$green" "$plain" "$(rustc --version | cut -d ' ' -f 1-2)" "$python_version" "$engine"
@@ -47,7 +50,7 @@ examine() {
   missing='' packages='' commands=''
   examine_rust
   command -v cc > /dev/null || lack 'a C compiler and linker (cc)' 'gcc libc6-dev'
-  for tool in curl git make openssl; do
+  for tool in curl git make npm openssl; do
     command -v "$tool" > /dev/null || lack "$tool" "$tool"
   done
   examine_python
@@ -209,6 +212,21 @@ prepare_environment() {
     exit 2
   fi
   printf '%s\n' "$wanted" > "$stamp"
+}
+
+# prepare_examples <folder>: fetched once; the package is data alone, and no script of it runs.
+prepare_examples() {
+  folder=$1 package=@octokit/webhooks-examples
+  if grep -q "\"version\": \"$examples\"" "$folder/node_modules/$package/package.json" 2> /dev/null; then return; fi
+  printf 'fetching the npm package %s %s into %s\n' "$package" "$examples" "$folder"
+  mkdir -p "$folder"
+  if ! npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts \
+    "$package@$examples" > "$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    printf '%sthe npm package could not be fetched%s, see %s; try again with: make doctor\n' \
+      "$red" "$plain" "$log" >&2
+    exit 2
+  fi
 }
 
 # ---- facts -------------------------------------------------------------------

@@ -17,6 +17,10 @@ use crate::record::Record;
 use crate::settle::{APP_ID, AppKey};
 use crate::{sam, slack};
 
+/// What the App is subscribed to, as the README's set-up says.
+const EVENTS: [&str; 6] =
+    ["check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push"];
+
 /// The tasks that serve stand-ins, and the signal that ends them.
 #[derive(Debug, Clone)]
 pub(crate) struct Services {
@@ -41,6 +45,7 @@ impl Services {
     ) -> anyhow::Result<GitHub> {
         let mut options = local_github::Options::new(state_dir.join("github"), APP_ID, &key.public);
         options.push_token.clone_from(&record.credentials.github_token);
+        options.events = EVENTS.map(str::to_owned).to_vec();
         if is_light {
             // The hour's limit is no part of what a light cloud is for.
             options.rate_limit = u32::MAX;

@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 const SHA: &str = "[0-9a-f]{40}";
 const REPOSITORY: &str = "[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}";
 const SERVICE: &str = "[a-z0-9][a-z0-9_-]{0,62}";
+/// What a branch's name is made of, and the beginnings, ends and rows of signs that it must not have.
+const BRANCH: &str = r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]+";
+const NO_BRANCH: &str = r"(@$|-|/|\.|.*(/$|//|/\.|\.\.|\.$|@\{|\.lock(/|$)))";
 const ENVIRONMENT: &str = "[a-z][a-z0-9-]{0,31}";
 
 /// The schema of all messages.
@@ -61,6 +64,8 @@ pub fn messages() -> Value {
             &["repository"],
         ),
         plan(),
+        asked(),
+        gone(),
         build_event(),
     ];
     json!({
@@ -76,7 +81,7 @@ fn plan() -> Value {
         "plan",
         "plan's queue: a commit to look at. The webhook writes it.",
         &[
-            ("delivery", text("^[A-Za-z0-9-]{1,64}$", "GitHub's id of the delivery")),
+            delivery(),
             ("repository", repository("The repository whose installation sent it")),
             ("installation", number(u64::MAX, "The App installation")),
             ("sha", text(&format!("^{SHA}$"), "The commit")),
@@ -86,8 +91,78 @@ fn plan() -> Value {
             ("pull_request", optional(number(u64::MAX, "The pull request's number"))),
             ("sender", words("The login of who did it")),
             ("title", words("The first line of the commit's message or the pull request's title")),
+            ("tag", flag("Whether `branch` is a tag; left out, no")),
+            ("forced", flag("Whether the push was not a fast-forward; left out, no")),
+            ("base", optional(base())),
+            ("draft", flag("Whether the pull request is a draft; left out, no")),
+            (
+                "skip",
+                optional(words("The words of the commit's message that ask for no run, such as `[skip ci]`")),
+            ),
+            ("admitted", optional(words("The login of who admitted exactly this commit of a stranger"))),
         ],
         &["delivery", "repository", "installation", "sha", "branch", "sender", "title"],
+    )
+}
+
+fn asked() -> Value {
+    let mut commands = json!({"description": "What is asked, in order", "type": "array"});
+    commands["items"] = command();
+    kind(
+        "asked",
+        "plan's queue: a person's wish from GitHub. Whether he may have it is looked up there when the message is read.",
+        &[
+            delivery(),
+            ("repository", repository("The repository whose installation sent it")),
+            ("installation", number(u64::MAX, "The App installation")),
+            ("by", words("The login of who asks")),
+            ("about", about()),
+            ("comment", optional(number(u64::MAX, "The comment that asks, to be answered"))),
+            ("commands", commands),
+        ],
+        &["delivery", "repository", "installation", "by", "about", "commands"],
+    )
+}
+
+fn about() -> Value {
+    let forms = [
+        one("pull", number(u64::MAX, "The newest commit of the pull request of this number")),
+        one("commit", text(&format!("^{SHA}$"), "A commit, whoever offered it")),
+        one("run", run().1),
+    ];
+    json!({"description": "What it is about", "anyOf": forms})
+}
+
+fn command() -> Value {
+    let subject = format!("^({SERVICE}(\\+rollback)?|\\+checks|\\+integration)$");
+    let forms = [
+        json!({"const": "retest"}),
+        json!({"const": "test_all"}),
+        json!({"const": "cancel"}),
+        one("test", text(&subject, "A test by its subject: a service, `+checks` or `+integration`")),
+        one("ok_to_test", text(&format!("^{SHA}$"), "The commit of a stranger that is admitted")),
+        one("malformed", words("What to write instead")),
+    ];
+    json!({"anyOf": forms})
+}
+
+/// An object with one field, whose name is the variant.
+fn one(name: &str, schema: Value) -> Value {
+    json!({"type": "object", "additionalProperties": false, "properties": {name: schema}, "required": [name]})
+}
+
+fn gone() -> Value {
+    kind(
+        "gone",
+        "plan's queue: a branch, tag or pull request that is there no more. Nobody waits for its run.",
+        &[
+            delivery(),
+            ("repository", repository("The repository whose installation sent it")),
+            ("installation", number(u64::MAX, "The App installation")),
+            line(),
+            ("why", words("What became of it, as a sentence: `the branch was deleted`")),
+        ],
+        &["delivery", "repository", "installation", "line", "why"],
     )
 }
 
@@ -119,6 +194,42 @@ fn kind(name: &str, about: &str, fields: &[(&str, Value)], required: &[&str]) ->
         "additionalProperties": false,
         "properties": properties,
         "required": required,
+    })
+}
+
+fn delivery() -> (&'static str, Value) {
+    ("delivery", text("^[A-Za-z0-9-]{1,64}$", "GitHub's id of the delivery"))
+}
+
+fn line() -> (&'static str, Value) {
+    let named = |kind: &str| {
+        let mut schema = branch(&format!("{kind}:"));
+        schema["title"] = json!(kind);
+        schema
+    };
+    let pull = json!({"title": "pull", "type": "string", "pattern": "^pull:(0|[1-9][0-9]{0,18})$"});
+    let about = "What is gone: `branch:<name>`, `tag:<name>` or `pull:<number>`";
+    ("line", json!({"description": about, "anyOf": [named("branch"), named("tag"), pull]}))
+}
+
+/// A branch's name after that beginning.
+fn branch(beginning: &str) -> Value {
+    json!({
+        "type": "string",
+        "pattern": format!("^{beginning}{BRANCH}$"),
+        "not": {"type": "string", "pattern": format!("^{beginning}{NO_BRANCH}")},
+        "maxLength": beginning.len() + 255,
+    })
+}
+
+fn base() -> Value {
+    let branch = branch("");
+    let sha = text(&format!("^{SHA}$"), "Its tip when the event was sent");
+    json!({
+        "description": "Where the pull request or the merge queue's group is to be merged",
+        "type": "object",
+        "properties": {"branch": branch, "sha": sha},
+        "required": ["branch", "sha"],
     })
 }
 
@@ -179,213 +290,4 @@ fn optional(mut schema: Value) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::{Path, PathBuf};
-
-    use super::*;
-    use crate::files::tests::schemas::allows;
-    use crate::message::{QueueName, Unreadable, parse_message};
-
-    const SCHEMA: &str = "events/messages.schema.json";
-    const RUN: &str = "vive-sphere.bot-manager.0123456789abcdef0123456789abcdef01234567";
-
-    fn workspace() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-    }
-
-    /// Whether the queue that the message belongs on would take it.
-    fn is_read(message: &Value) -> bool {
-        let body = message.to_string();
-        QueueName::ALL.into_iter().any(|queue| parse_message(&body, queue).is_ok())
-    }
-
-    fn reason(message: &Value) -> String {
-        match parse_message(&message.to_string(), QueueName::Notify) {
-            Ok(_) => "read".to_owned(),
-            Err(Unreadable::Elsewhere(_)) => "read elsewhere".to_owned(),
-            Err(unreadable) => unreadable.to_string(),
-        }
-    }
-
-    /// The names in backticks after a text.
-    fn names_after(reason: &str, text: &str) -> BTreeSet<String> {
-        let (_, names) = reason.split_once(text).unwrap_or_else(|| panic!("{reason}"));
-        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    }
-
-    fn kinds() -> Vec<Value> {
-        let all = messages()["anyOf"].as_array().cloned().unwrap_or_default();
-        all.into_iter().filter(|kind| !kind["properties"]["kind"].is_null()).collect()
-    }
-
-    /// A message of each kind with all its fields.
-    fn full() -> Vec<Value> {
-        let (sha, other) = ("0123456789abcdef0123456789abcdef01234567", "octo-cat/fork");
-        vec![
-            json!({"kind": "task", "run": RUN, "task": "test/a", "timer": 3}),
-            json!({"kind": "rerun", "run": RUN, "task": "deploy/a@development", "request": "fix-1", "cascade": true, "dry_run": true}),
-            json!({"kind": "revive", "run": RUN, "task": "test/a", "version": 7}),
-            json!({"kind": "notify", "run": RUN}),
-            json!({"kind": "tips", "repository": "vive-sphere/bot-manager"}),
-            json!({
-                "kind": "plan", "delivery": "d-1", "repository": "vive-sphere/bot-manager", "installation": 1, "sha": sha,
-                "before": sha, "branch": "develop", "fork": other, "pull_request": 7, "sender": "ada", "title": "A change",
-            }),
-        ]
-    }
-
-    #[test]
-    fn the_schema_is_checked_in() {
-        let expected = serde_json::to_string_pretty(&messages()).expect("JSON") + "\n";
-        let file = workspace().join(SCHEMA);
-        if std::env::var_os("SLIPWAY_REWRITE").is_some() {
-            std::fs::write(&file, &expected).expect("the file can be written");
-        }
-        let found = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(found == expected, "`{SCHEMA}` is not what the parser says; `make reference` writes it anew");
-    }
-
-    #[test]
-    fn kinds_and_fields_are_those_that_the_parser_takes() {
-        let named = |kind: &Value| kind["properties"]["kind"]["const"].as_str().expect("a kind").to_owned();
-        let known: BTreeSet<String> = kinds().iter().map(named).collect();
-        let told = names_after(&reason(&json!({"kind": "none of them"})), "must be");
-        assert_eq!(known, told);
-        for message in full() {
-            let kind = kinds().into_iter().find(|kind| named(kind) == message["kind"]).expect("a kind");
-            let fields: BTreeSet<String> =
-                kind["properties"].as_object().expect("fields").keys().cloned().collect();
-            let told = names_after(&reason(&with(&message, "no_such_field", json!(1))), "beside `kind`: ");
-            let told: BTreeSet<String> = told.into_iter().chain(["kind".to_owned()]).collect();
-            assert_eq!(fields, told, "{message}");
-            let in_full: BTreeSet<String> = message.as_object().expect("fields").keys().cloned().collect();
-            assert_eq!(in_full, fields, "the sample of this test has every field");
-        }
-    }
-
-    /// Each field once left out and once with each of many values.
-    #[test]
-    fn schema_and_parser_agree_on_every_field() {
-        let schema = messages();
-        let values: Vec<Value> = [
-            "null",
-            "true",
-            "[]",
-            "{}",
-            "0",
-            "-1",
-            "1.5",
-            "4294967295",
-            "4294967296",
-            "18446744073709551615",
-        ]
-        .iter()
-        .map(|text| serde_json::from_str(text).expect("JSON"))
-        .chain(texts().iter().map(|text| json!(text)))
-        .collect();
-        let mut taken = 0;
-        for message in full() {
-            assert!(is_read(&message) && allows(&schema, &message), "{message}");
-            for field in message.as_object().expect("fields").keys() {
-                let mut left_out = message.clone();
-                left_out.as_object_mut().expect("fields").remove(field);
-                assert_eq!(allows(&schema, &left_out), is_read(&left_out), "{left_out}");
-                for value in &values {
-                    let changed = with(&message, field, value.clone());
-                    let read = is_read(&changed);
-                    taken += usize::from(read);
-                    assert_eq!(allows(&schema, &changed), read, "{changed}");
-                }
-            }
-        }
-        assert!(taken > 50, "{taken} of them were read: both say no to nearly everything");
-    }
-
-    fn texts() -> Vec<String> {
-        let sha = "0123456789abcdef0123456789abcdef01234567";
-        let mut texts: Vec<String> = [
-            "",
-            "x",
-            "X",
-            "fix_1.2",
-            "a b",
-            "a/b",
-            "a/.",
-            "a/..",
-            "a/...",
-            "a.b/c",
-            "-",
-            "d-1",
-            "test/a",
-            "test/A",
-            "test/a_b-c",
-            "test/_a",
-            "test/+checks",
-            "test/+other",
-            "test/a@development",
-            "build/a",
-            "publish/a",
-            "deploy/a",
-            "deploy/a@development",
-            "deploy/a@Development",
-            "deploy/a+rollback@development",
-            "test/a+rollback",
-            "verify/+integration@development",
-            "verify/a@1",
-            "tset/a",
-            "test/a/b",
-            "true",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        texts.extend([sha.to_owned(), sha.to_uppercase(), RUN.to_owned(), format!("{RUN}.untrusted")]);
-        for name in [".", "..", "...", "a.b", "a/b", ""] {
-            texts.push(format!("owner.{name}.{sha}"));
-        }
-        texts.extend([format!("o_o.a.{sha}"), format!("owner.a.{}", &sha[1..]), format!("owner.{sha}")]);
-        for (length, letter) in [(63, "a"), (64, "a"), (128, "a"), (129, "a")] {
-            texts.push(letter.repeat(length));
-            texts.push(format!("test/{}", letter.repeat(length)));
-            texts.push(format!("verify/a@{}", letter.repeat(length / 2)));
-        }
-        texts
-    }
-
-    fn with(message: &Value, field: &str, value: Value) -> Value {
-        let mut changed = message.clone();
-        changed[field] = value;
-        changed
-    }
-
-    #[test]
-    fn every_example_fits() {
-        let schema = messages();
-        let mut seen = BTreeSet::new();
-        let mut check = |path: &Path, message: &Value| {
-            assert!(is_read(message), "{}: {}", path.display(), reason(message));
-            assert!(allows(&schema, message), "{}: the schema forbids {message}", path.display());
-            seen.extend(message["kind"].as_str().map(str::to_owned));
-        };
-        let json = |path: &Path| -> Value {
-            let text = std::fs::read_to_string(path).expect("an example");
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        let files = |folder: &str| {
-            let entries = workspace().join(folder).read_dir().expect("a folder").flatten();
-            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"))
-        };
-        for path in files("events/messages") {
-            check(&path, &json(&path));
-        }
-        for path in files("events") {
-            for record in json(&path)["Records"].as_array().into_iter().flatten() {
-                let body = record["body"].as_str().expect("a body");
-                check(&path, &serde_json::from_str(body).expect("JSON in a body"));
-            }
-        }
-        let all: BTreeSet<String> =
-            full().iter().filter_map(|one| one["kind"].as_str().map(str::to_owned)).collect();
-        assert_eq!(seen, all, "every kind has an example");
-    }
-}
+mod tests;

@@ -97,8 +97,10 @@ pub const SCENARIOS: &[Scenario] = &[
         before: |play| {
             play.push(1, &services(1));
             play.rest().expect("it comes to rest");
-            let body = a_push("develop", None, &a_sha(1))["body"].as_str().expect("a text").to_owned();
-            play.invoke(&Call::Post(a_webhook("push", "delivery-again", &body)));
+            // Another push of the same commit: not the same body again.
+            let push = a_push("develop", Some(&a_sha(2)), &a_sha(1));
+            let body = push["body"].as_str().expect("a text");
+            play.invoke(&Call::Post(a_webhook("push", "delivery-again", body)));
             play.until(PLAN, &["delivery-again"])
         },
     },
