@@ -4,6 +4,8 @@ mod deploy;
 mod images;
 mod messages;
 mod notify;
+mod notify_comments;
+mod notify_later;
 mod plan;
 mod rerun;
 mod sweep;
