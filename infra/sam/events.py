@@ -15,7 +15,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events"
-OTHERS = [ROOT / "shared/domain/src/github_event/tests.rs"]
+OTHERS = [ROOT / "shared/domain/src/github_event" / name for name in ("tests.rs", "tests/meant.rs")]
 # A run's id, also in an event that was written for another commit.
 RUN = re.compile(r"(vive-sphere\.bot-manager\.)[0-9a-f]{40}")
 # The secret of every one-machine cloud.

@@ -6,6 +6,7 @@ mod binaries;
 mod checkout;
 mod crates;
 mod events;
+mod projects;
 mod queues;
 mod roles;
 mod sources;
@@ -32,6 +33,7 @@ fn the_checkout_is_tidy() -> anyhow::Result<()> {
         variables::check(&template, &checkout)?,
         roles::check(&template, &checkout, &crates)?,
         queues::check(&template),
+        projects::check(&template),
         events::check(&template, &checkout)?,
         binaries::check(&template, &checkout)?,
     ]
@@ -110,6 +112,22 @@ fn a_template_that_breaks_a_rule_is_found() -> anyhow::Result<()> {
             "of `SweepDeadLetters`",
         ),
         ("[!Ref AlarmTopicArn]", "[]", "tells `AlarmTopicArn`"),
+        (
+            "                Resource: !Sub ${Bucket.Arn}/untrusted/sources/*\n",
+            "                Resource: !Sub ${Bucket.Arn}/sources/*\n",
+            "allows `s3:GetObject` on `${Bucket.Arn}/sources/*`",
+        ),
+        (
+            "                Resource: !Sub ${Bucket.Arn}/cache/*\n",
+            "                Resource: !Sub ${Bucket.Arn}/*\n",
+            "which is the strangers'",
+        ),
+        ("[!Ref TestProject, !Ref UntrustedProject]", "[!Ref TestProject]", "builds of `UntrustedProject`"),
+        (
+            "ServiceRole: !GetAtt UntrustedProjectRole.Arn",
+            "ServiceRole: !GetAtt TestProjectRole.Arn",
+            "share a role",
+        ),
         (":secret:${AWS::StackName}/github-*", ":secret:${AWS::StackName}/slack-*", "the secrets"),
     ] {
         anyhow::ensure!(text.contains(from), "the template holds no `{from}` to break");
@@ -118,6 +136,7 @@ fn a_template_that_breaks_a_rule_is_found() -> anyhow::Result<()> {
             variables::check(&broken, &checkout)?,
             roles::check(&broken, &checkout, &crates)?,
             queues::check(&broken),
+            projects::check(&broken),
         ]
         .concat();
         assert!(

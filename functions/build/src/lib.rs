@@ -10,7 +10,7 @@ use domain::ports::{
 };
 use domain::spec::{ImageSpec, ServiceSpec};
 use domain::task::{Output, PinnedImage, Verdict};
-use lambda::{BUSY_DELAY, Case, StageWork, read_result};
+use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
 
 /// What every image build does.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
@@ -70,11 +70,16 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
             None => self.failed(case, status).await,
         }
     }
+
+    async fn stop(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
+        stop_builds(&self.builds, &case.task.attempt_id(), handle).await
+    }
 }
 
 impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
-        let files = read_result(&self.artifacts, &case.task.attempt_id()).await?.unwrap_or_default();
+        let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
+        let files = files.unwrap_or_default();
         let log =
             files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
         let lines: Vec<_> = log.lines().map(str::to_owned).collect();

@@ -1,7 +1,7 @@
 //! Whether a commit is delivered, and under which number: only one that moves the environment forward.
 
-use domain::files::operator::OperatorFile;
-use domain::ids::{BranchName, RunId};
+use domain::files::operator::{Environment, OperatorFile};
+use domain::ids::{BranchName, EnvironmentName, RunId};
 use domain::message::PlanRequest;
 use domain::ports::{Answer, Comparison, Environments, Fault, Fence, Source, Written};
 use domain::run::Delivery;
@@ -20,9 +20,7 @@ pub async fn decide(
     run: &RunId,
     request: &PlanRequest,
 ) -> Answer<(Option<Delivery>, String)> {
-    let branch: Option<BranchName> = request.branch.parse().ok();
-    let target = branch.and_then(|branch| operator.delivery_for(&request.repository, &branch));
-    let Some((environment, settings)) = target else {
+    let Some((environment, settings)) = target(operator, request) else {
         return Ok((None, format!("No environment is delivered from branch `{}`.", request.branch)));
     };
     let delivery = |fence| Delivery {
@@ -52,6 +50,18 @@ pub async fn decide(
     Err(Fault::retry("the environment's numbers are drawn faster than this plan can", "version conflict"))
 }
 
+/// The environment that the request's branch is delivered to; tags and strangers' commits are delivered nowhere.
+pub fn target<'a>(
+    operator: &'a OperatorFile,
+    request: &PlanRequest,
+) -> Option<(&'a EnvironmentName, &'a Environment)> {
+    if request.tag || request.fork.is_some() {
+        return None;
+    }
+    let branch: BranchName = request.branch.parse().ok()?;
+    operator.delivery_for(&request.repository, &branch)
+}
+
 enum Standing {
     Newer,
     Older(String),
@@ -79,6 +89,6 @@ async fn standing(source: &impl Source, request: &PlanRequest, last: &Fence) -> 
     })
 }
 
-fn sentence(environment: &domain::ids::EnvironmentName, number: u64) -> String {
+fn sentence(environment: &EnvironmentName, number: u64) -> String {
     format!("To be delivered to `{environment}`, as number {number} there.")
 }

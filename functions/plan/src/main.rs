@@ -26,6 +26,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
     let (dead_letters, bucket) = (variables.text("DEAD_LETTERS_URL"), variables.text("BUCKET_NAME"));
+    let build_image = variables.text("BUILD_IMAGE");
     let (api, secret_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
     variables.complete()?;
 
@@ -34,7 +35,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let source = GitHub::new(&api, credentials.app_id, &credentials.private_key)?;
     let redelivery = Redelivery::new(&aws, &queues[&QueueName::Plan], dead_letters);
     let (queue, artifacts) = (Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
-    let planner = Planner { store: Store::new(&aws, table), queue, artifacts, source };
+    let planner = Planner { store: Store::new(&aws, table), queue, artifacts, source, build_image };
     let handle = async |record: lambda::Record| planner.handle(&record.body, Timestamp::now()).await;
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

@@ -8,14 +8,11 @@ use std::time::Duration;
 use domain::files::operator::{OperatorFile, Repository};
 use domain::ids::{BranchName, RepositoryName, RunId, Trust};
 use domain::message::{Message, Outgoing, PlanRequest};
-use domain::ports::{
-    Advice, Answer, Artifacts, Branches, Deliveries, Delivery, DeliveryState, Environments, Fault, Queue,
-    Repositories, Runs, Source, Written,
-};
+use domain::ports::{Advice, Answer, Artifacts, Deliveries, Delivery, DeliveryState, Fault, Queue, Written};
 use domain::time::Timestamp;
 use domain::tips::{GRACE, MOST_PLANNED, Moved, Seen, Tips};
 
-use crate::Planner;
+use crate::{Hub, Memory, Planner};
 
 /// When to look again where GitHub does not answer and does not say when it will.
 const ASK_AGAIN: Duration = Duration::from_mins(2);
@@ -28,13 +25,7 @@ pub(crate) fn note(request: &PlanRequest) -> Option<String> {
     request.delivery.is_of_tip().then(|| NOTE.to_owned())
 }
 
-impl<S, Q, A, G> Planner<S, Q, A, G>
-where
-    S: Runs + Environments + Deliveries + Repositories,
-    Q: Queue,
-    A: Artifacts,
-    G: Source + Branches,
-{
+impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     /// Looks at the branches of a repository and asks for a plan of every tip that has moved and that no run knows.
     pub(crate) async fn check_tips(&self, name: &RepositoryName, now: Timestamp) -> Answer<()> {
         let operator = self.operator_file().await?;
@@ -142,7 +133,7 @@ where
                 received: now,
                 state: DeliveryState::Enqueued,
             };
-            self.store.record(&delivery).await?;
+            Deliveries::record(&self.store, &delivery).await?;
         }
         let later =
             |request: &PlanRequest| Outgoing { message: Message::Plan(request.clone()), delay: GRACE };

@@ -6,9 +6,9 @@ mod repositories;
 use domain::chain::previous;
 use domain::ids::{RepositoryName, RunId};
 use domain::message::{Message, Outgoing};
-use domain::next::may_begin;
+use domain::next::could_move;
 use domain::ports::{Answer, Due, Queue, Repositories, Runs, Written};
-use domain::run::{PhaseKind, Run};
+use domain::run::Run;
 use domain::task::{State, Task};
 use domain::time::Timestamp;
 
@@ -70,7 +70,7 @@ impl<S: Runs + Repositories, Q: Queue> Sweep<S, Q> {
         let tasks = self.store.tasks(&head.id, None).await?;
         let mut messages: Vec<_> = tasks
             .iter()
-            .filter(|task| could_move(head, task, &tasks))
+            .filter(|task| could_move(head, task, previous(&task.id, &tasks)))
             .map(|task| Outgoing::now(Message::wake(&head.id, &task.id)))
             .collect();
         let is_stuck = |task: &Task| matches!(task.state, State::Stuck { .. });
@@ -90,12 +90,5 @@ struct Silence {
 impl Silence {
     fn of(messages: Vec<Outgoing>) -> Self {
         Self { messages, only_stuck: false }
-    }
-}
-
-fn could_move(head: &Run, task: &Task, tasks: &[Task]) -> bool {
-    match task.state {
-        State::Pending => may_begin(head, task, previous(&task.id, tasks)),
-        _ => task.is_open() && head.phases.iter().any(|phase| phase.kind == PhaseKind::of(task.id.stage)),
     }
 }

@@ -1,67 +1,71 @@
 //! Starts one build for each service, the repository-wide checks and the integration tests; reads what they left
 //! behind and judges it.
 
-use std::collections::BTreeMap;
+mod request;
 
-use domain::keys;
+use domain::ids::Trust;
 use domain::next::Learned;
-use domain::ports::{
-    Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault,
-};
+use domain::ports::{Answer, Artifacts, BuildStart, BuildState, BuildStatus, Builds, Fault};
 use domain::report::{Kind, ResultFiles, TestReport, judge};
-use domain::spec::{ChecksSpec, IntegrationSpec, TestSpec};
-use domain::task::{Output, Task, TaskSpec, Verdict};
-use lambda::{BUSY_DELAY, Case, StageWork, read_result};
-
-/// What every test build does.
-const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/test.yml");
+use domain::task::{Output, TaskSpec, Verdict};
+use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
 
 /// The stage's work with its ports.
 #[derive(Debug)]
 pub struct Tests<B, A> {
-    /// The test project.
+    /// The project that builds the repository's own commits.
     pub builds: B,
+    /// The project that builds what strangers propose; its role reaches nothing but what is theirs.
+    pub untrusted: B,
     /// Sources and results.
     pub artifacts: A,
+    /// What the names of the secrets begin with that builds may be given.
+    pub secrets_prefix: String,
 }
 
 impl<B: Builds, A: Artifacts> StageWork for Tests<B, A> {
     async fn start(&self, case: &Case<'_>, adopt: bool) -> Answer<Learned> {
         let attempt = case.task.attempt_id();
-        if adopt && let Some(handle) = self.builds.find(&attempt).await? {
+        if adopt && let Some(handle) = self.project(case).find(&attempt).await? {
             return Ok(Learned::Started { handle });
         }
-        let request = BuildRequest {
-            source: self.artifacts.place(&keys::source(&attempt.run)),
-            buildspec: BUILDSPEC,
-            variables: variables(case.task)?,
-            options: BuildOptions::default(),
-            result: keys::result_folder(&attempt),
-            attempt,
-        };
-        Ok(match self.builds.start(&request).await? {
+        let request = request::of(case.task, &self.artifacts, &self.secrets_prefix)?;
+        Ok(match self.project(case).start(&request).await? {
             BuildStart::Started(handle) => Learned::Started { handle },
             BuildStart::Busy => Learned::InProgress { ask_again: Some(BUSY_DELAY) },
         })
     }
 
     async fn observe(&self, case: &Case<'_>, handle: &str) -> Answer<Learned> {
-        let Some(status) = self.builds.status(handle).await? else {
+        let Some(status) = self.project(case).status(handle).await? else {
             return Err(Fault::reject(format!("CodeBuild does not know build `{handle}` any more")));
         };
         match status.state {
             BuildState::InProgress => Ok(Learned::InProgress { ask_again: None }),
             BuildState::Succeeded | BuildState::Failed => self.judged(case, status).await,
-            BuildState::Fault | BuildState::TimedOut | BuildState::Stopped => {
-                Ok(Learned::Concluded(machinery(&status)))
+            BuildState::Refused | BuildState::TimedOut | BuildState::Stopped => {
+                Ok(Learned::Concluded(without_result(&status)))
             }
+            BuildState::Fault => Ok(Learned::Broken(without_result(&status))),
         }
+    }
+
+    async fn stop(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
+        stop_builds(self.project(case), &case.task.attempt_id(), handle).await
     }
 }
 
 impl<B: Builds, A: Artifacts> Tests<B, A> {
+    /// Where the run's builds run.
+    fn project(&self, case: &Case<'_>) -> &B {
+        match case.head.id.trust {
+            Trust::Trusted => &self.builds,
+            Trust::Untrusted => &self.untrusted,
+        }
+    }
+
     async fn judged(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
-        let files = read_result(&self.artifacts, &case.task.attempt_id()).await?;
+        let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
         Ok(Learned::Concluded(verdict(&case.task.spec, &files.unwrap_or_default(), status)))
     }
 }
@@ -93,16 +97,25 @@ fn summary(report: &TestReport) -> String {
     }
 }
 
-fn machinery(status: &BuildStatus) -> Verdict {
-    let what = match status.state {
-        BuildState::TimedOut => "the build took longer than its project allows",
-        BuildState::Stopped => "the build was stopped",
-        _ => "CodeBuild itself failed",
+/// The verdict over a build that came to no result.
+fn without_result(status: &BuildStatus) -> Verdict {
+    let reason = status.reason.as_deref();
+    let summary = match (status.state, reason) {
+        (BuildState::Refused, Some(reason)) => reason.to_owned(),
+        (state, Some(reason)) => format!("{}: {reason}", ending(state)),
+        (state, None) => ending(state).to_owned(),
     };
-    let summary =
-        status.reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"));
     let report = TestReport { reasons: vec![summary.clone()], ..TestReport::default() };
     Verdict::failed(summary, Output::Report { report, log: status.log.clone() })
+}
+
+fn ending(state: BuildState) -> &'static str {
+    match state {
+        BuildState::TimedOut => "the build took longer than its `timeout` allows",
+        BuildState::Stopped => "the build was stopped",
+        BuildState::Refused => "the build got no image or secret that it asks for",
+        _ => "CodeBuild itself failed",
+    }
 }
 
 fn kind(spec: &TaskSpec) -> Kind {
@@ -115,33 +128,4 @@ fn kind(spec: &TaskSpec) -> Kind {
             Kind::Checks { flake8: !checks.flake8.is_empty(), bandit: !checks.bandit.is_empty() }
         }
     }
-}
-
-/// The build's variables: a pure function of the task, so that a repeated start is the same start.
-fn variables(task: &Task) -> Answer<BTreeMap<String, String>> {
-    let pairs = match &task.spec {
-        TaskSpec::Service(service) => match &service.test {
-            Some(TestSpec { command, requirements, .. }) => vec![
-                ("SLIPWAY_KIND", "service".to_owned()),
-                ("SLIPWAY_COMMAND", command.clone()),
-                ("SLIPWAY_REQUIREMENTS", joined(requirements)),
-            ],
-            None => return Err(Fault::reject(format!("`{}` has nothing to test", service.name))),
-        },
-        TaskSpec::Integration(IntegrationSpec { command, requirements, .. }) => vec![
-            ("SLIPWAY_KIND", "integration".to_owned()),
-            ("SLIPWAY_COMMAND", command.clone()),
-            ("SLIPWAY_REQUIREMENTS", joined(requirements)),
-        ],
-        TaskSpec::Checks(ChecksSpec { flake8, bandit, .. }) => vec![
-            ("SLIPWAY_KIND", "checks".to_owned()),
-            ("SLIPWAY_FLAKE8_PATHS", joined(flake8)),
-            ("SLIPWAY_BANDIT_PATHS", joined(bandit)),
-        ],
-    };
-    Ok(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-fn joined(paths: &[domain::ids::RepositoryPath]) -> String {
-    paths.iter().map(domain::ids::RepositoryPath::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -22,12 +22,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
     let (own_queue, dead_letters) = (variables.text("TEST_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
-    let (bucket, project) = (variables.text("BUCKET_NAME"), variables.text("TEST_PROJECT"));
+    let (bucket, secrets_prefix) = (variables.text("BUCKET_NAME"), variables.text("TEST_SECRETS_PREFIX"));
+    let (trusted, untrusted) = (variables.text("TEST_PROJECT"), variables.text("UNTRUSTED_PROJECT"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
         (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
-    let work = Tests { builds: Builds::new(&aws, project, &bucket), artifacts: Artifacts::new(&aws, bucket) };
+    let [builds, untrusted] = [trusted, untrusted].map(|project| Builds::new(&aws, project, &bucket));
+    let work = Tests { builds, untrusted, artifacts: Artifacts::new(&aws, bucket), secrets_prefix };
     lambda::serve_stage(Stage::Test, &store, &queue, &redelivery, &work).await
 }

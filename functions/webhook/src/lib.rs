@@ -1,14 +1,18 @@
 //! Takes GitHub's webhooks: checks the signature over the raw bytes, records the delivery, sends one small message
 //! to plan and answers 202. It never calls GitHub and never waits.
 
+mod reading;
 mod request;
 mod signature;
 
-use domain::github_event::{GithubEvent, PullRequest, Push, parse};
-use domain::ids::{DeliveryId, RepositoryName};
-use domain::message::{Message, Outgoing, PlanRequest};
-use domain::ports::{Deliveries, Delivery, DeliveryState, Fault, Queue, Secrets};
+use std::time::Duration;
+
+use domain::github_event::parse;
+use domain::ids::DeliveryId;
+use domain::message::{Message, Outgoing};
+use domain::ports::{Deliveries, Delivery, DeliveryState, Fault, Queue, Receipt, Secrets};
 use domain::time::Timestamp;
+use reading::{Reading, read};
 use sha2::{Digest, Sha256};
 
 pub use request::{Request, Response};
@@ -26,11 +30,8 @@ pub struct Webhook<D, Q, S> {
     pub secret_id: String,
 }
 
-/// What plan is to be told, or why nothing.
-enum Reading {
-    Plan(PlanRequest),
-    Ignored(String),
-}
+/// Nothing in the body of a pressed button tells one press from the next. What comes so soon after the first is the same.
+const SAME_PRESS: Duration = Duration::from_mins(1);
 
 impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
     /// Answers one request; every outcome is an HTTP answer, so that GitHub's list of deliveries shows it.
@@ -68,101 +69,108 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
             }
         };
         let delivery = Delivery {
-            id: id.clone(),
+            id,
             event: event.to_owned(),
             body: hex::encode(Sha256::digest(&body)),
             received: now,
             state: DeliveryState::Received,
         };
-        self.take(&delivery, reading).await
+        match reading {
+            Reading::Send(message) => self.take(&delivery, message).await,
+            Reading::Ignored(reason) => self.ignore(delivery, reason).await,
+        }
     }
 
     /// Does what the recorded state says is still to be done; a redelivery repeats nothing.
-    async fn take(&self, delivery: &Delivery, reading: Reading) -> Result<Response, Fault> {
-        let recorded = match &reading {
-            Reading::Plan(_) => self.deliveries.record(delivery).await?,
-            // What needs no more work is written once, with its reason.
-            Reading::Ignored(reason) => {
-                self.deliveries
-                    .record(&Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery.clone() })
-                    .await?
-            }
-        };
-        match (recorded.state, reading) {
-            (DeliveryState::Received, Reading::Plan(request)) => {
-                tracing::info!(delivery = %delivery.id, repository = %request.repository, sha = %request.sha, "delivery taken");
-                self.queue.send(&[Outgoing::now(Message::Plan(request))]).await?;
-                self.deliveries.note(&delivery.id, &DeliveryState::Enqueued).await?;
-                Ok(Response::new(202, "planned"))
-            }
-            (DeliveryState::Ignored(reason), _) | (_, Reading::Ignored(reason)) => {
-                tracing::info!(delivery = %delivery.id, event = delivery.event, reason, "delivery ignored");
-                Ok(Response::new(202, &format!("ignored: {reason}")))
-            }
-            (DeliveryState::Enqueued | DeliveryState::Planned(_), Reading::Plan(_)) => {
+    async fn take(&self, delivery: &Delivery, message: Message) -> Result<Response, Fault> {
+        match self.deliveries.receive(delivery).await? {
+            Receipt::New => self.send(&delivery.id, message).await,
+            Receipt::Known(known) => self.go_on(delivery, &known, message).await,
+            Receipt::Before(first) => self.repeat(delivery, &first, message).await,
+        }
+    }
+
+    async fn go_on(
+        &self,
+        delivery: &Delivery,
+        known: &Delivery,
+        message: Message,
+    ) -> Result<Response, Fault> {
+        match &known.state {
+            _ if known.body != delivery.body => Ok(other_body(delivery)),
+            DeliveryState::Received => self.send(&delivery.id, message).await,
+            DeliveryState::Ignored(reason) => Ok(ignored(delivery, reason)),
+            DeliveryState::Enqueued | DeliveryState::Planned(_) => {
                 tracing::info!(delivery = %delivery.id, "delivery known already");
                 Ok(Response::new(202, "this delivery was taken before"))
             }
         }
     }
-}
 
-fn read(id: &DeliveryId, event: GithubEvent) -> Reading {
-    match event {
-        GithubEvent::Push(push) => Reading::Plan(from_push(id, push)),
-        // A branch of the repository itself is judged by its push.
-        GithubEvent::PullRequest(request) if request.is_from_elsewhere() => {
-            Reading::Plan(from_fork(id, request))
+    /// The body came before under another id. What was left undone of the first one is done under the first one's id, by
+    /// which plan knows it should both be at work; this one is recorded last, so that a crash repeats all of it.
+    async fn repeat(
+        &self,
+        delivery: &Delivery,
+        first: &Delivery,
+        message: Message,
+    ) -> Result<Response, Fault> {
+        let is_undone = first.state == DeliveryState::Received && first.event == delivery.event;
+        if !is_undone && is_another_press(&message, first, delivery.received) {
+            let recorded = self.deliveries.record(delivery).await?;
+            return self.go_on(delivery, &recorded, message).await;
         }
-        GithubEvent::PullRequest(_) => Reading::Ignored("the branch's own push is judged".to_owned()),
-        GithubEvent::Ping { .. } => Reading::Ignored("a ping; the webhook works".to_owned()),
-        GithubEvent::Ignored { reason, .. } => Reading::Ignored(reason),
+        if is_undone {
+            self.send(&first.id, reading::under(message, &first.id)).await?;
+        }
+        let reason = format!("the body of delivery `{}` came before as `{}`", delivery.id, first.id);
+        let repeated = Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery.clone() };
+        self.deliveries.record(&repeated).await?;
+        if is_undone {
+            return Ok(Response::new(202, &format!("done now: {reason}, and was left undone")));
+        }
+        Ok(ignored(delivery, &reason))
+    }
+
+    /// Sends the message of a delivery that is recorded, and notes that.
+    async fn send(&self, id: &DeliveryId, message: Message) -> Result<Response, Fault> {
+        let word = reading::word(&message);
+        tracing::info!(delivery = %id, repository = reading::repository(&message), "delivery taken: {word}");
+        self.queue.send(&[Outgoing::now(message)]).await?;
+        self.deliveries.note(id, &DeliveryState::Enqueued).await?;
+        Ok(Response::new(202, word))
+    }
+
+    /// What needs no more work is written once, with its reason.
+    async fn ignore(&self, delivery: Delivery, reason: String) -> Result<Response, Fault> {
+        let delivery = Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery };
+        let recorded = self.deliveries.record(&delivery).await?;
+        Ok(match recorded.state {
+            _ if recorded.body != delivery.body => other_body(&delivery),
+            DeliveryState::Ignored(first) => ignored(&delivery, &first),
+            _ => ignored(&delivery, &reason),
+        })
     }
 }
 
-fn from_push(id: &DeliveryId, push: Push) -> PlanRequest {
-    PlanRequest {
-        delivery: id.clone(),
-        repository: push.repository,
-        installation: push.installation,
-        sha: push.after,
-        before: push.before,
-        branch: push.branch.to_string(),
-        fork: None,
-        pull_request: None,
-        sender: push.sender,
-        title: push.title,
-        tag: false,
-        forced: false,
-        base: None,
-        draft: false,
-        skip: None,
-        admitted: None,
-    }
+fn ignored(delivery: &Delivery, reason: &str) -> Response {
+    tracing::info!(delivery = %delivery.id, event = delivery.event, reason, "delivery ignored");
+    Response::new(202, &format!("ignored: {reason}"))
 }
 
-fn from_fork(id: &DeliveryId, request: PullRequest) -> PlanRequest {
-    PlanRequest {
-        delivery: id.clone(),
-        installation: request.installation,
-        sha: request.head_sha,
-        before: Some(request.base_sha),
-        branch: request.head_branch.to_string(),
-        // A deleted fork is still a stranger.
-        fork: request.head_repository.or_else(|| unknown_fork(&request.repository)),
-        repository: request.repository,
-        pull_request: Some(request.number),
-        sender: request.sender,
-        title: request.title,
-        tag: false,
-        forced: false,
-        base: None,
-        draft: false,
-        skip: None,
-        admitted: None,
-    }
+fn other_body(delivery: &Delivery) -> Response {
+    tracing::warn!(delivery = %delivery.id, event = delivery.event, "the id came before with another body");
+    let id = &delivery.id;
+    Response::new(
+        409,
+        &format!(
+            "delivery `{id}` came before with another body; nothing was done, since GitHub gives each event an id of its own"
+        ),
+    )
 }
 
-fn unknown_fork(repository: &RepositoryName) -> Option<RepositoryName> {
-    format!("unknown/{}", repository.name()).parse().ok()
+/// Whether a person pressed the same button a second time, rather than that the first press came twice.
+fn is_another_press(message: &Message, first: &Delivery, now: Timestamp) -> bool {
+    matches!(message, Message::Asked(asked) if asked.comment.is_none())
+        && now.since(first.received) >= SAME_PRESS
 }

@@ -1,6 +1,7 @@
 //! API Gateway's HTTP API request and response, payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -25,10 +26,14 @@ impl Request {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The body as it came over the wire; none when its base64 is broken.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
+    /// The body as it came over the wire; none when its base64 is broken. A text is not copied: it may have megabytes.
+    pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         let body = self.body.as_deref().unwrap_or_default();
-        if self.is_base64_encoded { STANDARD.decode(body).ok() } else { Some(body.as_bytes().to_vec()) }
+        if self.is_base64_encoded {
+            STANDARD.decode(body).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(body.as_bytes()))
+        }
     }
 }
 

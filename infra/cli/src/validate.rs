@@ -17,6 +17,7 @@ use crate::output;
 
 mod excerpt;
 mod folder;
+mod plan;
 mod shown;
 
 #[derive(Args)]

@@ -96,6 +96,36 @@ fn what_would_run_is_shown() {
 }
 
 #[test]
+fn what_the_file_sets_is_shown() {
+    let folder = Folder::new(SERVICE);
+    folder.write("libs/auth/auth.py", b"");
+    folder.write("integration_tests/test_all.py", b"");
+    let file = r"version: 1
+max_parallel_builds: 4
+older_runs: cancel
+libraries: {auth: {path: libs/auth}}
+services:
+  chat:
+    depends_on: [auth]
+    test:
+      not_below_base: true
+      retries: 2
+      timeout: 20
+      image: public.ecr.aws/docker/library/python:3.12
+      compute: large
+      environment: {MODE: test}
+      secrets: {PYPI_TOKEN: pypi}
+      reports: [out/extra.xml]
+integration: {services: [{name: chat, start: python -m chat, port: 8000}]}
+checks: {severity: high, command: make lint}
+";
+    folder.write(PIPELINE_FILE, file.as_bytes());
+    let (code, text) = folder.slipway(&[]);
+    assert_eq!(code, 0, "{text}");
+    assert_snapshot!(text, @"");
+}
+
+#[test]
 fn every_problem_is_shown_with_its_line() {
     let folder = Folder::new(SERVICE);
     let file = "version: 1\nservices:\n  chat: {dockerfile: backend/chat/Dokerfile}\n  search:\n    \

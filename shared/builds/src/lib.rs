@@ -4,6 +4,7 @@
 //! repeatable for five minutes; after that the attempt's build is found by that variable.
 
 mod find;
+mod overrides;
 mod status;
 
 use std::time::Duration;
@@ -11,15 +12,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_codebuild::Client;
-use aws_sdk_codebuild::error::{BuildError, SdkError};
+use aws_sdk_codebuild::error::SdkError;
 use aws_sdk_codebuild::operation::start_build::StartBuildError;
 use aws_sdk_codebuild::operation::stop_build::StopBuildError;
-use aws_sdk_codebuild::types::{
-    ArtifactNamespace, ArtifactPackaging, ArtifactsType, EnvironmentVariable, EnvironmentVariableType,
-    ProjectArtifacts, SourceType,
-};
+use aws_sdk_codebuild::types::SourceType;
 use domain::ids::AttemptId;
-use domain::message::TASK_VARIABLE;
 use domain::ports::{Answer, BuildRequest, BuildStart, BuildStatus, Fault};
 use sha2::{Digest, Sha256};
 
@@ -37,26 +34,13 @@ impl Builds {
         let settings = aws_sdk_codebuild::config::Builder::from(config).timeout_config(timeouts()).build();
         Self { client: Client::from_conf(settings), project: project.into(), bucket: bucket.into() }
     }
-
-    /// One zip, at the same place whatever the build's id.
-    fn result(&self, request: &BuildRequest) -> Result<ProjectArtifacts, BuildError> {
-        ProjectArtifacts::builder()
-            .r#type(ArtifactsType::S3)
-            .location(&self.bucket)
-            .path(request.result.trim_end_matches('/'))
-            .name("result.zip")
-            .packaging(ArtifactPackaging::Zip)
-            .namespace_type(ArtifactNamespace::None)
-            .override_artifact_name(false)
-            .build()
-    }
 }
 
 impl domain::ports::Builds for Builds {
     async fn start(&self, request: &BuildRequest) -> Answer<BuildStart> {
         let what = || format!("no build of `{}` can be started", request.attempt);
-        let variables = variables(request).map_err(|error| aws::lasting(what(), error))?;
-        let result = self.result(request).map_err(|error| aws::lasting(what(), error))?;
+        let lasting = |error| aws::lasting(what(), error);
+        let options = &request.options;
         let sent = self
             .client
             .start_build()
@@ -64,8 +48,15 @@ impl domain::ports::Builds for Builds {
             .source_type_override(SourceType::S3)
             .source_location_override(&request.source)
             .buildspec_override(request.buildspec)
-            .set_environment_variables_override(Some(variables))
-            .artifacts_override(result)
+            .set_environment_variables_override(Some(overrides::variables(request).map_err(lasting)?))
+            .artifacts_override(overrides::result(&self.bucket, request).map_err(lasting)?)
+            .set_image_override(options.image.clone())
+            .set_image_pull_credentials_type_override(
+                options.image.as_deref().map(overrides::image_credentials),
+            )
+            .set_compute_type_override(options.compute.map(|compute| compute.as_str().into()))
+            .set_timeout_in_minutes_override(options.timeout.map(i32::from))
+            .cache_override(overrides::cache(options).map_err(lasting)?)
             .idempotency_token(token(&request.attempt))
             .send()
             .await;
@@ -126,23 +117,6 @@ fn timeouts() -> TimeoutConfig {
 
 fn is_gone(error: &SdkError<StopBuildError>) -> bool {
     error.as_service_error().is_some_and(StopBuildError::is_resource_not_found_exception)
-}
-
-/// The request's variables and the one that names the attempt.
-fn variables(request: &BuildRequest) -> Result<Vec<EnvironmentVariable>, BuildError> {
-    let task = (TASK_VARIABLE.to_owned(), request.attempt.to_string());
-    let others = request.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
-    others
-        .filter(|(name, _)| name != TASK_VARIABLE)
-        .chain([task])
-        .map(|(name, value)| {
-            EnvironmentVariable::builder()
-                .name(name)
-                .value(value)
-                .r#type(EnvironmentVariableType::Plaintext)
-                .build()
-        })
-        .collect()
 }
 
 /// 64 characters, the most that a token may have.

@@ -11,6 +11,7 @@ use aws_sdk_codebuild::types::{
 use builds::Builds;
 use domain::ids::AttemptId;
 use domain::ports::{Advice, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds as _};
+use domain::spec::Compute;
 use serde_json::{Value, json};
 use testkit::aws;
 use testkit::aws_json::{JsonService, refusal};
@@ -96,11 +97,48 @@ async fn a_start_says_everything_and_the_same_again() -> Outcome {
             "namespaceType": "NONE",
             "overrideArtifactName": false,
         },
+        "cacheOverride": { "type": "NO_CACHE" },
         "idempotencyToken": requests[0].1["idempotencyToken"],
     });
     assert_eq!(requests[0], ("StartBuild".to_owned(), expected));
     assert_eq!(requests[0], requests[1], "a start must be repeatable");
     assert_eq!(requests[0].1["idempotencyToken"].as_str().map(str::len), Some(64));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_it_runs_in_is_laid_over_the_project() -> Outcome {
+    let service = JsonService::start(|_, _| (200, json!({ "build": { "id": "project:1" } }))).await?;
+    let builds = Builds::new(&service.config(), "project", "bucket");
+    let secrets = [("TOKEN", "slipway/test/token"), ("COMMAND", "slipway/test/other"), ("SLIPWAY_TASK", "x")];
+    let options = BuildOptions {
+        secrets: secrets.map(|(name, secret)| (name.to_owned(), secret.to_owned())).into(),
+        image: Some("python:3.13".to_owned()),
+        compute: Some(Compute::Xxlarge),
+        timeout: Some(5),
+        cache: Some("bucket/cache/vive-sphere/bot-manager".to_owned()),
+    };
+    builds.start(&BuildRequest { options: options.clone(), ..request()? }).await?;
+    let curated = BuildOptions { image: Some("aws/codebuild/standard:7.0".to_owned()), ..options };
+    builds.start(&BuildRequest { options: curated, ..request()? }).await?;
+
+    let requests = service.requests();
+    let input = &requests[0].1;
+    let variables = json!([
+        { "name": "COMMAND", "value": "pytest -v", "type": "PLAINTEXT" },
+        { "name": "TOKEN", "value": "slipway/test/token", "type": "SECRETS_MANAGER" },
+        { "name": "SLIPWAY_TASK", "value": attempt(1)?.to_string(), "type": "PLAINTEXT" },
+    ]);
+    assert_eq!(input["environmentVariablesOverride"], variables);
+    assert_eq!(
+        (&input["imageOverride"], &input["imagePullCredentialsTypeOverride"]),
+        (&json!("python:3.13"), &json!("SERVICE_ROLE"))
+    );
+    assert_eq!(input["computeTypeOverride"], "BUILD_GENERAL1_2XLARGE");
+    assert_eq!(input["timeoutInMinutesOverride"], 5);
+    let cache = json!({ "type": "S3", "location": "bucket/cache/vive-sphere/bot-manager" });
+    assert_eq!(input["cacheOverride"], cache);
+    assert_eq!(requests[1].1["imagePullCredentialsTypeOverride"], "CODEBUILD");
     Ok(())
 }
 
@@ -186,6 +224,7 @@ async fn the_search_ends_after_two_pages() -> Outcome {
 async fn a_status_tells_the_state_the_log_and_the_reason() -> Outcome {
     let mut failed = build(2, "FAILED", &attempt(1)?);
     failed["logs"] = json!({ "deepLink": "https://console/log" });
+    failed["artifacts"] = json!({ "location": "arn:aws:s3:::bucket/result.zip", "sha256sum": "abc" });
     failed["phases"] = json!([
         { "phaseType": "INSTALL", "phaseStatus": "SUCCEEDED", "contexts": [{ "message": "" }] },
         { "phaseType": "BUILD", "phaseStatus": "FAILED",
@@ -199,9 +238,10 @@ async fn a_status_tells_the_state_the_log_and_the_reason() -> Outcome {
         state: BuildState::Failed,
         log: Some("https://console/log".to_owned()),
         reason: Some("BUILD: exit status 1".to_owned()),
+        digest: Some("abc".to_owned()),
     };
     assert_eq!(builds.status("project:2").await?, Some(expected));
-    let running = BuildStatus { state: BuildState::InProgress, log: None, reason: None };
+    let running = BuildStatus { state: BuildState::InProgress, log: None, reason: None, digest: None };
     assert_eq!(builds.status("project:1").await?, Some(running));
     assert_eq!(builds.status("project:0").await?, None);
     Ok(())
@@ -220,6 +260,112 @@ async fn every_state_has_its_name() -> Outcome {
         let found = Builds::new(&service.config(), "project", "bucket").status("project:1").await?;
         assert_eq!(found.map(|found| found.state), Some(state), "{status}");
     }
+    Ok(())
+}
+
+/// How a build that failed in a phase shows, and why.
+async fn failing(status: &str, phase: &str, code: &str, message: &str) -> Result<String, Box<dyn Error>> {
+    let mut build = build(1, status, &attempt(1)?);
+    build["phases"] = json!([
+        { "phaseType": "SUBMITTED", "phaseStatus": "SUCCEEDED" },
+        { "phaseType": phase, "phaseStatus": status, "contexts": [{ "statusCode": code, "message": message }] },
+        { "phaseType": "COMPLETED" },
+    ]);
+    let service = holding(vec![build]).await?;
+    let found = Builds::new(&service.config(), "project", "bucket").status("project:1").await?;
+    let found = found.ok_or("the build is known")?;
+    Ok(format!("{:?}: {}", found.state, found.reason.unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn a_bad_end_is_the_machinerys_the_pipeline_files_or_the_codes() -> Outcome {
+    const PULL: &str = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE";
+    const SECRET: &str = "Secrets Manager Error";
+    for (status, phase, code, message, expect) in [
+        ("FAILED", "BUILD", "COMMAND_EXECUTION_ERROR", "exit status 1", "Failed: BUILD: exit status 1"),
+        (
+            "FAILED",
+            "UPLOAD_ARTIFACTS",
+            "CLIENT_ERROR",
+            "no matching artifact paths found",
+            "Failed: UPLOAD_ARTIFACTS: no matching artifact paths found",
+        ),
+        (
+            "FAILED",
+            "SUBMITTED",
+            "INTERNAL_SERVICE_ERROR",
+            "Please try again",
+            "Fault: SUBMITTED: Please try again",
+        ),
+        ("FAILED", "QUEUED", "", "", "Fault: QUEUED failed"),
+        ("FAILED", "PROVISIONING", "CLIENT_ERROR", "no capacity", "Fault: PROVISIONING: no capacity"),
+        (
+            "FAILED",
+            "DOWNLOAD_SOURCE",
+            "CLIENT_ERROR",
+            "RequestError: send request failed",
+            "Fault: DOWNLOAD_SOURCE: RequestError: send request failed",
+        ),
+        ("FAILED", "INSTALL", "CLIENT_ERROR", "the runtime is gone", "Fault: INSTALL: the runtime is gone"),
+        (
+            "FAULT",
+            "BUILD",
+            "BUILD_CONTAINER_LOST",
+            "the machine was lost",
+            "Fault: BUILD: the machine was lost",
+        ),
+        ("TIMED_OUT", "QUEUED", "", "", "Fault: QUEUED failed"),
+        (
+            "TIMED_OUT",
+            "BUILD",
+            "BUILD_TIMED_OUT",
+            "Build has timed out.",
+            "TimedOut: BUILD: Build has timed out.",
+        ),
+        ("STOPPED", "PROVISIONING", "", "", "Stopped: PROVISIONING failed"),
+        (
+            "FAILED",
+            "PROVISIONING",
+            PULL,
+            "CannotPullContainerError: no such manifest",
+            "Refused: the image `i` cannot be pulled; check `image` in the pipeline file: CannotPullContainerError: no such manifest",
+        ),
+        (
+            "FAILED",
+            "PROVISIONING",
+            PULL,
+            "net/http: request canceled",
+            "Fault: PROVISIONING: net/http: request canceled",
+        ),
+        (
+            "FAILED",
+            "PROVISIONING",
+            PULL,
+            "toomanyrequests: You have reached your limit",
+            "Fault: PROVISIONING: toomanyrequests: You have reached your limit",
+        ),
+        (
+            "FAILED",
+            "DOWNLOAD_SOURCE",
+            SECRET,
+            "ResourceNotFoundException: can't find the specified secret",
+            "Refused: a secret cannot be read; check the names under `secrets` in the pipeline file, and that an operator has made the secret: ResourceNotFoundException: can't find the specified secret",
+        ),
+        (
+            "FAILED",
+            "DOWNLOAD_SOURCE",
+            SECRET,
+            "ThrottlingException: Rate exceeded",
+            "Fault: DOWNLOAD_SOURCE: ThrottlingException: Rate exceeded",
+        ),
+        // What the code prints decides nothing.
+        ("FAILED", "BUILD", SECRET, "Secrets Manager", "Failed: BUILD: Secrets Manager"),
+        ("FAILED", "BUILD", "X", "a\u{1b}[31m\nb", "Failed: BUILD: a b"),
+    ] {
+        assert_eq!(failing(status, phase, code, message).await?, expect);
+    }
+    let long = failing("FAILED", "BUILD", "X", &"x".repeat(100_000)).await?;
+    assert_eq!(long.chars().count(), "Failed: ".len() + 500);
     Ok(())
 }
 

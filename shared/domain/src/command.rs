@@ -1,6 +1,12 @@
 //! What people ask of a run from GitHub: comments, buttons and re-runs of checks.
 
+mod check_name;
+mod comment;
+
 use serde::{Deserialize, Serialize};
+
+pub use check_name::{Checked, checked_by};
+pub use comment::commands;
 
 use crate::ids::{DeliveryId, RepositoryName, RunId, Sha, Subject};
 
@@ -22,6 +28,14 @@ pub struct Asked {
     pub comment: Option<u64>,
     /// What is asked, in order.
     pub commands: Vec<Command>,
+    /// How often it had to wait because another side did not answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// What a person's wish is about.

@@ -1,19 +1,33 @@
 //! What GitHub's webhook posts, parsed into one closed enum; nothing behind it sees the raw JSON.
 
+mod commits;
+mod payload;
+mod pulls;
+mod skip;
+mod wishes;
+
 use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::ids::{BranchName, InvalidName, RepositoryName, Sha};
+use crate::command::{About, Command};
+use crate::ids::{BranchName, InvalidName, Line, RepositoryName, Sha};
+use crate::message::Base;
 use crate::text;
 
 /// One webhook event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GithubEvent {
-    /// Commits arrived on a branch.
+    /// Commits arrived on a branch, or a tag names one.
     Push(Push),
     /// A pull request offers commits.
     PullRequest(PullRequest),
+    /// A merge queue wants a commit to be judged.
+    MergeGroup(MergeGroup),
+    /// A branch, tag or pull request is there no more.
+    Gone(Departure),
+    /// A person asks for something.
+    Wish(Wish),
     /// GitHub says hello after the webhook was set up.
     Ping {
         /// The hook's number.
@@ -28,24 +42,28 @@ pub enum GithubEvent {
     },
 }
 
-/// Commits arrived on a branch. Deleted branches and tags are [`GithubEvent::Ignored`].
+/// Commits arrived on a branch, or a tag names one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     /// The repository pushed to.
     pub repository: RepositoryName,
     /// The GitHub App's installation that the event came from.
     pub installation: u64,
-    /// The branch.
+    /// The branch or tag.
     pub branch: BranchName,
-    /// Its tip before; none when the push created it.
+    /// Whether it is a tag.
+    pub tag: bool,
+    /// The branch's tip before; none when the push created it, and none of a tag.
     pub before: Option<Sha>,
-    /// Its tip now.
+    /// The commit it names now.
     pub after: Sha,
     /// Whether the push was not a fast-forward.
     pub forced: bool,
+    /// The words of the commit's message that ask for no run, such as `[skip ci]`.
+    pub skip: Option<String>,
     /// The login of who pushed.
     pub sender: String,
-    /// The first line of the tip's message.
+    /// The first line of the commit's message.
     pub title: String,
 }
 
@@ -62,14 +80,14 @@ pub struct PullRequest {
     pub number: u64,
     /// The tip offered.
     pub head_sha: Sha,
+    /// The tip offered before; known of new commits only.
+    pub before: Option<Sha>,
     /// The repository that the tip lies in; none when it was deleted.
     pub head_repository: Option<RepositoryName>,
     /// The branch offered.
     pub head_branch: BranchName,
-    /// The branch to merge into.
-    pub base_branch: BranchName,
-    /// The tip of that branch when the event was sent.
-    pub base_sha: Sha,
+    /// The branch to merge into, and its tip when the event was sent.
+    pub base: Base,
     /// The login of who acted.
     pub sender: String,
     /// Whether it is marked as a draft.
@@ -78,7 +96,8 @@ pub struct PullRequest {
     pub title: String,
 }
 
-/// The actions on a pull request that give a commit to judge; all others are [`GithubEvent::Ignored`].
+/// The actions on a pull request that give a commit to judge. A closed one is [`GithubEvent::Gone`] where nothing else
+/// holds its commit; all others are [`GithubEvent::Ignored`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullRequestAction {
     /// Opened.
@@ -89,6 +108,59 @@ pub enum PullRequestAction {
     Reopened,
     /// No longer a draft.
     ReadyForReview,
+    /// A draft again.
+    ConvertedToDraft,
+    /// It asks to be merged into another branch.
+    BaseChanged,
+}
+
+/// A merge queue's commit: what the base branch would be after the merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeGroup {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The GitHub App's installation that the event came from.
+    pub installation: u64,
+    /// The queue's own branch, `gh-readonly-queue/…`.
+    pub branch: BranchName,
+    /// The commit to judge.
+    pub sha: Sha,
+    /// The branch to merge into, and the commit that the group stands on.
+    pub base: Base,
+    /// The login of who acted.
+    pub sender: String,
+    /// The first line of the commit's message.
+    pub title: String,
+}
+
+/// A branch, tag or pull request is there no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The GitHub App's installation that the event came from.
+    pub installation: u64,
+    /// What is gone.
+    pub line: Line,
+    /// What became of it, for people.
+    pub why: &'static str,
+}
+
+/// A person asks for something; whether he may is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The GitHub App's installation that the event came from.
+    pub installation: u64,
+    /// The login of who asks.
+    pub by: String,
+    /// What it is about.
+    pub about: About,
+    /// The comment that asks; none for buttons and re-runs.
+    pub comment: Option<u64>,
+    /// What is asked, in order; at least one.
+    pub commands: Vec<Command>,
 }
 
 impl PullRequest {
@@ -119,93 +191,69 @@ pub enum EventError {
     },
 }
 
-/// Reads the body of a webhook, whose signature is already checked.
+/// Reads the body of a webhook, whose signature is already checked. Of a large body only what is needed is kept.
 ///
 /// # Errors
 ///
 /// [`EventError`] names the field that is missing or not allowed.
 pub fn parse(event: &str, body: &[u8]) -> Result<GithubEvent, EventError> {
     match event {
-        "push" => push(read(event, body)?),
-        "pull_request" => pull_request(read(event, body)?),
+        "push" => commits::push(read(event, body)?),
+        "pull_request" => pulls::pull_request(read(event, body)?),
+        "merge_group" => commits::merge_group(read(event, body)?),
+        "check_run" => wishes::check_run(read(event, body)?),
+        "check_suite" => wishes::check_suite(read(event, body)?),
+        "issue_comment" => wishes::issue_comment(read(event, body)?),
         "ping" => Ok(GithubEvent::Ping { hook: read::<payload::Ping>(event, body)?.hook_id }),
         other => {
             // Also an event that nobody handles is JSON, or it did not come from GitHub.
-            read::<serde::de::IgnoredAny>(other, body)?;
-            Ok(ignored(&line(other), "this kind of event is not handled"))
+            let action = read::<payload::Any>(other, body)?.action;
+            let reason = match other {
+                "installation" | "installation_repositories" => {
+                    "the operator's file, not the installation, says which repositories are served"
+                }
+                _ => "this kind of event is not handled",
+            };
+            Ok(ignored(&of_action(other, action.as_deref()), reason))
         }
     }
-}
-
-fn push(payload: payload::Push) -> Result<GithubEvent, EventError> {
-    let Some(branch) = payload.reference.strip_prefix("refs/heads/") else {
-        return Ok(ignored("push", format!("`{}` is not a branch", line(&payload.reference))));
-    };
-    let branch: BranchName = checked("ref", branch)?;
-    let repository = checked("repository.full_name", &payload.repository.full_name)?;
-    let after = match (payload.deleted, commit("after", &payload.after)?) {
-        (false, Some(after)) => after,
-        (true, None) => return Ok(ignored("push", format!("branch `{branch}` was deleted"))),
-        _ => return Err(EventError::field("after", "it must be zeros exactly when `deleted` is true")),
-    };
-    let Some(installation) = payload.installation else {
-        return Ok(ignored("push", NO_INSTALLATION));
-    };
-    Ok(GithubEvent::Push(Push {
-        repository,
-        installation: installation.id,
-        branch,
-        before: commit("before", &payload.before)?,
-        after,
-        forced: payload.forced,
-        sender: login(&payload.sender.login)?,
-        title: payload.head_commit.map(|commit| line(&commit.message)).unwrap_or_default(),
-    }))
-}
-
-fn pull_request(payload: payload::PullRequest) -> Result<GithubEvent, EventError> {
-    let action = match payload.action.as_str() {
-        "opened" => PullRequestAction::Opened,
-        "synchronize" => PullRequestAction::Synchronize,
-        "reopened" => PullRequestAction::Reopened,
-        "ready_for_review" => PullRequestAction::ReadyForReview,
-        other => {
-            let event = format!("pull_request.{}", line(other));
-            return Ok(ignored(&event, "this action brings no commit to judge"));
-        }
-    };
-    let Some(installation) = payload.installation else {
-        return Ok(ignored("pull_request", NO_INSTALLATION));
-    };
-    let pull_request = payload.body;
-    let head_repository = pull_request.head.repository;
-    Ok(GithubEvent::PullRequest(PullRequest {
-        action,
-        repository: checked("repository.full_name", &payload.repository.full_name)?,
-        installation: installation.id,
-        number: pull_request.number,
-        head_sha: checked("pull_request.head.sha", &pull_request.head.sha)?,
-        head_repository: head_repository
-            .map(|repository| checked("pull_request.head.repo.full_name", &repository.full_name))
-            .transpose()?,
-        head_branch: checked("pull_request.head.ref", &pull_request.head.reference)?,
-        base_branch: checked("pull_request.base.ref", &pull_request.base.reference)?,
-        base_sha: checked("pull_request.base.sha", &pull_request.base.sha)?,
-        sender: login(&payload.sender.login)?,
-        draft: pull_request.draft,
-        title: line(&pull_request.title),
-    }))
 }
 
 const NO_INSTALLATION: &str = "it names no installation: only the webhook of a GitHub App is served";
 
 fn read<'a, T: Deserialize<'a>>(event: &str, body: &'a [u8]) -> Result<T, EventError> {
-    serde_json::from_slice(body)
-        .map_err(|error| EventError::Body { event: line(event), problem: line(&error.to_string()) })
+    serde_json::from_slice(body).map_err(|_| EventError::Body {
+        event: line(event),
+        problem: if body.starts_with(b"payload=") {
+            "it is a form; set the webhook's content type to `application/json`".to_owned()
+        } else {
+            line(&problem::<T>(body))
+        },
+    })
+}
+
+/// What is wrong with a body that cannot be read, with the field's path. To keep the path costs time, so only here.
+fn problem<'a, T: Deserialize<'a>>(body: &'a [u8]) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(error) if error.path().iter().next().is_some() => {
+            format!("field `{}`: {}", error.path(), error.inner())
+        }
+        Err(error) => error.into_inner().to_string(),
+        Ok(_) => "something follows its end".to_owned(),
+    }
 }
 
 fn ignored(event: &str, reason: impl Into<String>) -> GithubEvent {
     GithubEvent::Ignored { event: event.to_owned(), reason: reason.into() }
+}
+
+/// An event's name with its action, as GitHub's documentation writes them.
+fn of_action(event: &str, action: Option<&str>) -> String {
+    match action {
+        Some(action) => line(&format!("{event}.{action}")),
+        None => line(event),
+    }
 }
 
 impl EventError {
@@ -218,100 +266,34 @@ fn checked<T: FromStr<Err = InvalidName>>(field: &'static str, value: &str) -> R
     value.parse().map_err(|error: InvalidName| EventError::field(field, line(&error.to_string())))
 }
 
+/// A field that not every action of the event has.
+fn given<T>(field: &'static str, value: Option<T>) -> Result<T, EventError> {
+    value.ok_or_else(|| EventError::field(field, "it is missing; GitHub sends it with this action"))
+}
+
 /// A commit, or none where GitHub writes zeros for "no commit".
 fn commit(field: &'static str, value: &str) -> Result<Option<Sha>, EventError> {
     let sha: Sha = checked(field, value)?;
     Ok(if sha.as_str().bytes().all(|digit| digit == b'0') { None } else { Some(sha) })
 }
 
-fn login(value: &str) -> Result<String, EventError> {
+fn login(field: &'static str, value: &str) -> Result<String, EventError> {
     let name = value.strip_suffix("[bot]").unwrap_or(value);
     // Users of GitHub Enterprise carry `_<enterprise>` at the end.
     let allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if allowed && (1..=100).contains(&name.len()) {
         Ok(value.to_owned())
     } else {
-        Err(EventError::field("sender.login", "a login has 1 to 100 letters, digits, `-` and `_`"))
+        Err(EventError::field(field, "a login has 1 to 100 letters, digits, `-` and `_`"))
     }
 }
 
-/// One line, short enough to show.
+/// One line, short enough to show. Of a text that fills megabytes only the beginning is looked at.
 fn line(text: &str) -> String {
-    text::first_line(text, 200)
+    text::first_line(&text[..text.floor_char_boundary(MOST_LOOKED_AT)], 200)
 }
 
-/// The few fields read of GitHub's payloads; unknown ones are left unread, since GitHub adds some every month.
-mod payload {
-    use serde::Deserialize;
-
-    #[derive(Deserialize)]
-    pub struct Push {
-        #[serde(rename = "ref")]
-        pub reference: String,
-        pub before: String,
-        pub after: String,
-        pub deleted: bool,
-        pub forced: bool,
-        pub repository: Repository,
-        pub installation: Option<Installation>,
-        pub sender: Sender,
-        pub head_commit: Option<Commit>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct PullRequest {
-        pub action: String,
-        #[serde(rename = "pull_request")]
-        pub body: PullRequestBody,
-        pub repository: Repository,
-        pub installation: Option<Installation>,
-        pub sender: Sender,
-    }
-
-    #[derive(Deserialize)]
-    pub struct PullRequestBody {
-        pub number: u64,
-        pub title: String,
-        #[serde(default)]
-        pub draft: bool,
-        pub head: Side,
-        pub base: Side,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Side {
-        #[serde(rename = "ref")]
-        pub reference: String,
-        pub sha: String,
-        #[serde(rename = "repo")]
-        pub repository: Option<Repository>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Repository {
-        pub full_name: String,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Installation {
-        pub id: u64,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Sender {
-        pub login: String,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Commit {
-        pub message: String,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Ping {
-        pub hook_id: u64,
-    }
-}
+const MOST_LOOKED_AT: usize = 4096;
 
 #[cfg(test)]
 mod tests;

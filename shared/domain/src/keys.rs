@@ -1,15 +1,19 @@
-//! Where things lie in the bucket.
+//! Where things lie in the bucket. What a stranger's build reads and writes lies apart from all else: its role
+//! reaches nothing but [`UNTRUSTED`].
 
-use crate::ids::{AttemptId, RunId};
+use crate::ids::{AttemptId, RepositoryName, RunId, Trust};
+
+/// What the keys of strangers' runs begin with.
+pub const UNTRUSTED: &str = "untrusted/";
 
 /// GitHub's zip of a run's commit, as it came: one top-level folder.
 pub fn source(run: &RunId) -> String {
-    format!("sources/{}/{}.zip", run.repository, run.sha)
+    format!("{}sources/{}/{}.zip", realm(run), run.repository, run.sha)
 }
 
 /// The folder under which a build's `result.zip` lies.
 pub fn result_folder(attempt: &AttemptId) -> String {
-    format!("results/{}/{}/{}", attempt.run, attempt.task, attempt.attempt)
+    format!("{}results/{}/{}/{}", realm(&attempt.run), attempt.run, attempt.task, attempt.attempt)
 }
 
 /// A build's `result.zip`.
@@ -17,7 +21,52 @@ pub fn result(attempt: &AttemptId) -> String {
     format!("{}/result.zip", result_folder(attempt))
 }
 
+/// The folder of what the builds of a repository's trusted runs keep for each other.
+pub fn cache(repository: &RepositoryName) -> String {
+    format!("cache/{repository}")
+}
+
 /// Rendered manifests by their SHA-256 in hexadecimal.
 pub fn manifests(hash: &str) -> String {
     format!("manifests/{hash}.json")
+}
+
+fn realm(run: &RunId) -> &'static str {
+    match run.trust {
+        Trust::Trusted => "",
+        Trust::Untrusted => UNTRUSTED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cache, result, source};
+
+    #[test]
+    fn what_strangers_bring_and_leave_lies_apart() {
+        let sha = "0123456789abcdef0123456789abcdef01234567";
+        let check = |run: &str, expect: [&str; 2]| {
+            let attempt = format!("vive-sphere.bot-manager.{run}/test/authentication/2");
+            let attempt: crate::ids::AttemptId = attempt.parse().expect("an attempt");
+            assert_eq!([source(&attempt.run), result(&attempt)], expect.map(|key| key.replace("SHA", sha)));
+        };
+        check(
+            sha,
+            [
+                "sources/vive-sphere/bot-manager/SHA.zip",
+                "results/vive-sphere.bot-manager.SHA/test/authentication/2/result.zip",
+            ],
+        );
+        check(
+            &format!("{sha}.untrusted"),
+            [
+                "untrusted/sources/vive-sphere/bot-manager/SHA.zip",
+                "untrusted/results/vive-sphere.bot-manager.SHA.untrusted/test/authentication/2/result.zip",
+            ],
+        );
+        assert_eq!(
+            cache(&"vive-sphere/bot-manager".parse().expect("a name")),
+            "cache/vive-sphere/bot-manager"
+        );
+    }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::chain::{self, successor};
-use crate::ids::{Stage, TaskId};
+use crate::ids::{Stage, TaskId, Trust};
 use crate::run::{Onset, PhaseKind, Run};
 use crate::task::{Outcome, State, Task, Verdict};
 use crate::time::Timestamp;
@@ -19,6 +19,9 @@ pub const MOST_FAILURES: u32 = 5;
 /// (<https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html>); an intent nearly as old
 /// first looks for the build that it may have started.
 pub const TOKEN_HOLDS: Duration = Duration::from_mins(4);
+
+/// When a stuck task's stop is tried again that has failed.
+const STOP_AGAIN: Duration = Duration::from_secs(30);
 
 /// How late a timer's message may be before another wake may arm the timer anew.
 pub const TIMER_GRACE: Duration = Duration::from_secs(10);
@@ -55,6 +58,10 @@ pub enum Learned {
     },
     /// The verdict.
     Concluded(Verdict),
+    /// The machinery broke under it: it is begun anew once. The verdict holds where that has been tried.
+    Broken(Verdict),
+    /// What had begun is stopped.
+    Stopped,
     /// The machinery failed.
     Failed {
         /// What went wrong, for people.
@@ -85,6 +92,11 @@ pub enum Action {
     Observe {
         /// The recorded handle.
         handle: String,
+    },
+    /// Stop what the task began, or may have begun where no handle is recorded.
+    Stop {
+        /// The recorded handle.
+        handle: Option<String>,
     },
     /// Write task and head in one transaction; the head only when the chain ends here.
     Conclude {
@@ -129,6 +141,13 @@ pub enum Onward {
     Wake(TaskId),
     /// Wake the first tasks of a phase.
     OpenPhase(PhaseKind),
+    /// Wake the tests whose place is free now.
+    WakeWaiting,
+    /// Keep the result for every later trusted run with the same key.
+    RecordGreen {
+        /// What it depends on.
+        key: String,
+    },
     /// Free the environment's lock, if this run holds it.
     FreeLock,
     /// Write the head as opened, on condition that its opening is still this task's.
@@ -155,6 +174,13 @@ pub enum Onward {
 pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
     match &task.state {
         State::Done { .. } => Action::Rest("the task is done"),
+        State::Stuck { .. } if is_cancelled(head, task) && !head.is_finished() => match &facts.learned {
+            Learned::Stopped => conclude(head, task, facts, &cancelled(head)),
+            Learned::Failed { reason, .. } => {
+                Action::GiveBack { task: task.failed_once(), reason: reason.clone(), delay: STOP_AGAIN }
+            }
+            _ => Action::Stop { handle: None },
+        },
         State::Stuck { .. } if facts.revive.is_some_and(|version| task.version <= version) => {
             Action::Revive { task: task.revived(), head: head.swept(facts.now) }
         }
@@ -176,6 +202,15 @@ pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
         {
             Action::Rest("the run is finished")
         }
+        State::Pending if is_cancelled(head, task) => match turn_has_come(head, task, facts.previous) {
+            true => conclude(head, task, facts, &cancelled(head)),
+            false => Action::Rest("it never began, and nothing of the run begins any more"),
+        },
+        State::Starting { .. } | State::Running { .. } if is_cancelled(head, task) => match &facts.learned {
+            Learned::Stopped => conclude(head, task, facts, &cancelled(head)),
+            learned @ Learned::Failed { .. } => after_effect(head, task, facts, learned),
+            _ => Action::Stop { handle: task.handle() },
+        },
         State::Pending if may_begin(head, task, facts.previous) => {
             write(task, State::Starting { since: facts.now }, facts)
         }
@@ -198,9 +233,42 @@ fn write(task: &Task, state: State, facts: &Facts<'_>) -> Action {
     Action::Write { task: task.in_state(state, facts.now) }
 }
 
-/// A task begins when its phase is open, or it runs alone, and, later in a chain, when the one before it has passed.
-/// A way back begins where a task has failed that names the release to go back to.
+/// A task begins when its turn has come, unless the run is being cancelled or its tests are limited and its place is
+/// not free yet.
 pub fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
+    turn_has_come(head, task, previous) && !is_cancelled(head, task) && has_place(head, task)
+}
+
+/// Whether a wake could still change something about the task.
+pub fn could_move(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
+    match task.state {
+        State::Pending if is_cancelled(head, task) => turn_has_come(head, task, previous),
+        State::Pending => may_begin(head, task, previous),
+        State::Stuck { .. } if is_cancelled(head, task) => true,
+        _ => task.is_open() && head.phases.iter().any(|phase| phase.kind == PhaseKind::of(task.id.stage)),
+    }
+}
+
+/// Whether the run is being cancelled and the task with it. A rollout is not broken off half way: it ends, or goes back.
+fn is_cancelled(head: &Run, task: &Task) -> bool {
+    head.stop.is_some() && PhaseKind::of(task.id.stage) < PhaseKind::Rollout
+}
+
+fn cancelled(head: &Run) -> Verdict {
+    Verdict::cancelled(head.stop.as_ref().map_or_else(String::new, |stop| format!("cancelled: {}", stop.why)))
+}
+
+/// Where tests are limited, each that has ended frees the next place.
+fn has_place(head: &Run, task: &Task) -> bool {
+    let Some(most) = head.parallel.filter(|_| task.id.stage == Stage::Test) else { return true };
+    let tests = head.phases.iter().find(|phase| phase.kind == PhaseKind::Test);
+    let ended = tests.map_or(0, |phase| phase.passed + phase.failed);
+    head.reruns.contains(&task.id) || task.place < ended + u32::from(most)
+}
+
+/// A task's turn comes when its phase is open, or it runs alone, and, later in a chain, when the one before it has
+/// passed. That of a way back comes where a task has failed that names the release to go back to.
+fn turn_has_come(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
     let (kind, before) = (PhaseKind::of(task.id.stage), previous.and_then(Task::verdict));
     if !head.reruns.contains(&task.id) && !head.is_open(kind) {
         return false;
@@ -213,10 +281,9 @@ pub fn may_begin(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
 
 fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -> Action {
     match learned {
-        Learned::Concluded(verdict) => Action::Conclude {
-            task: task.in_state(State::PassingOn { verdict: verdict.clone() }, facts.now),
-            head: head.concluded(task, verdict, facts.now),
-        },
+        Learned::Concluded(verdict) => conclude(head, task, facts, verdict),
+        Learned::Broken(_) if !task.mended => Action::Write { task: task.begun_anew(facts.now) },
+        Learned::Broken(verdict) => conclude(head, task, facts, verdict),
         Learned::InProgress { ask_again: Some(delay) } if may_arm(task, facts) => {
             Action::Arm { task: task.armed(facts.now.after(*delay)), delay: *delay }
         }
@@ -230,7 +297,14 @@ fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -
             delay: retry_after.unwrap_or_else(|| Duration::from_secs(1 << task.failures.min(6))),
         },
         Learned::Armed | Learned::PassedOn => Action::Rest("its timer runs"),
-        Learned::Nothing | Learned::Started { .. } => Action::Rest("nothing was learned"),
+        Learned::Nothing | Learned::Started { .. } | Learned::Stopped => Action::Rest("nothing was learned"),
+    }
+}
+
+fn conclude(head: &Run, task: &Task, facts: &Facts<'_>, verdict: &Verdict) -> Action {
+    Action::Conclude {
+        task: task.in_state(State::PassingOn { verdict: verdict.clone() }, facts.now),
+        head: head.concluded(task, verdict, facts.now),
     }
 }
 
@@ -245,6 +319,12 @@ fn may_arm(task: &Task, facts: &Facts<'_>) -> bool {
 fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
     let mut steps = Vec::with_capacity(4);
     let alone = head.reruns.contains(&task.id);
+    if verdict.outcome == Outcome::Passed && head.id.trust == Trust::Trusted && task.id.stage == Stage::Test {
+        steps.extend(task.key.clone().map(|key| Onward::RecordGreen { key }));
+    }
+    if head.parallel.is_some() && task.id.stage == Stage::Test && !alone {
+        steps.push(Onward::WakeWaiting);
+    }
     if verdict.outcome == Outcome::Passed {
         steps.extend(successor(&task.id).filter(|id| !alone || head.reruns.contains(id)).map(Onward::Wake));
     }

@@ -9,18 +9,23 @@
 //! - a manifest `infrastructure/kubernetes/<name>-deployment.yaml` that belongs to no service is a component: deployed
 //!   and verified, neither built nor tested nor probed;
 //! - `pytest integration_tests/ -v` where that folder exists; flake8 over those of `backend/` and `docs/` that exist,
-//!   bandit over `backend/`.
+//!   bandit over `backend/`;
+//! - a service's tests read its folder, the files directly in the folders above, and the folders beside its own that
+//!   belong to nobody; the integration tests read all that and their own folder.
 
 use std::collections::BTreeMap;
 
-use crate::files::pipeline::{self, ChecksEntry, PIPELINE_FILE, PipelineFile, ServiceEntry};
-use crate::files::{FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
+use crate::files::pipeline::{self, PIPELINE_FILE, PipelineFile, ServiceEntry};
+use crate::files::{Builds, FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
 use crate::ids::{RepositoryPath, ServiceName};
 use crate::run::Problem;
-use crate::spec::{ChecksSpec, IntegrationSpec, Notifications, Plan, ServiceSpec};
+use crate::spec::{Notifications, Plan, ServiceSpec};
 use crate::text;
 
+mod reads;
 mod service;
+mod settings;
+mod suites;
 mod tree;
 
 pub use tree::Tree;
@@ -60,7 +65,7 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
     };
     planner.refuse_collisions(&services);
     let checks = planner.checks(file.checks.as_ref());
-    let integration = planner.integration(file, &services);
+    let integration = planner.integration(file.integration.as_ref(), &services);
     if services.is_empty() && checks.is_none() && integration.is_none() && planner.problems.is_empty() {
         planner.problem(
             &[Step::Key("services")],
@@ -75,7 +80,17 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
             slack: entry.slack.clone().map(Into::into),
             email: entry.email.iter().flatten().cloned().map(Into::into).collect(),
         });
-    planner.finish(Plan { services, checks, integration, notifications, ..Plan::default() })
+    let mut plan = Plan {
+        services,
+        checks,
+        integration,
+        notifications,
+        max_parallel_builds: file.max_parallel_builds.map(Builds::get),
+        older_runs: file.older_runs.unwrap_or_default(),
+        ..Plan::default()
+    };
+    planner.fill_reads(file, &mut plan);
+    planner.finish(plan)
 }
 
 /// Collects what is decided and what is wrong on the way to the plan.
@@ -176,54 +191,6 @@ impl Planner<'_> {
                 self.of_service(&service.name, &[], message);
             }
         }
-    }
-
-    fn checks(&mut self, entry: Option<&ChecksEntry>) -> Option<ChecksSpec> {
-        let open = ChecksEntry::default();
-        let entry = entry.unwrap_or(&open);
-        let flake8 = self.folders("flake8", entry.flake8.as_deref(), &[SERVICES_FOLDER, "docs"]);
-        let bandit = self.folders("bandit", entry.bandit.as_deref(), &[SERVICES_FOLDER]);
-        (!flake8.is_empty() || !bandit.is_empty()).then(|| ChecksSpec {
-            flake8,
-            bandit,
-            ..ChecksSpec::default()
-        })
-    }
-
-    fn folders(
-        &mut self,
-        tool: &str,
-        named: Option<&[RepositoryPath]>,
-        usual: &[&str],
-    ) -> Vec<RepositoryPath> {
-        let Some(named) = named else {
-            let existing = usual.iter().filter(|folder| self.tree.has_folder(folder));
-            return existing.filter_map(|folder| format!("{folder}/").parse().ok()).collect();
-        };
-        for path in named.iter().filter(|path| !self.tree.has_path(path.as_str())) {
-            let near = self.did_you_mean(path.as_str());
-            self.problem(
-                &[Step::Key("checks"), Step::Key(tool), Step::Item(path.as_str())],
-                format!("`{path}` is not in the commit;{near} take it from `checks.{tool}` or add it"),
-            );
-        }
-        named.to_vec()
-    }
-
-    fn integration(&mut self, file: &PipelineFile, services: &[ServiceSpec]) -> Option<IntegrationSpec> {
-        let command = match &file.integration {
-            Some(entry) => entry.command.as_str().to_owned(),
-            None if self.tree.has_folder(INTEGRATION_FOLDER) => format!("pytest {INTEGRATION_FOLDER}/ -v"),
-            None => {
-                self.notes.push(format!("no integration tests: there is no `{INTEGRATION_FOLDER}/`"));
-                return None;
-            }
-        };
-        let built = services.iter().filter(|service| service.image.is_some());
-        let mut folders: Vec<&str> = built.map(|service| service.path.as_str()).collect();
-        folders.push(INTEGRATION_FOLDER);
-        let requirements = self.tree.requirements(&folders);
-        Some(IntegrationSpec { command, requirements, ..IntegrationSpec::default() })
     }
 
     /// A problem of the pipeline file: of its entry at the end of the way, where it has one.

@@ -77,6 +77,9 @@ pub enum Refusal {
     /// The whole run must have ended.
     #[error("the run is under way; `{0}` has passed in it and can be run again once the run has ended")]
     RunUnderWay(TaskId),
+    /// Nothing of the run begins any more.
+    #[error("the run is being cancelled; ask again when it has ended")]
+    BeingCancelled,
     /// Another one is run again at this moment.
     #[error(
         "`{0}` is being run again at this moment; ask again when it has ended (where it is stuck: redrive its dead \

@@ -3,18 +3,21 @@
 //! Fan-in is counted here, in one transaction with the task that moves it. Whoever closes a phase leaves an
 //! [`Opening`]: the intent to go on, kept until it is done.
 
+mod claims;
+mod origin;
 mod phase;
+mod planning;
 
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
-use crate::ids::{DeliveryId, EnvironmentName, Line, RepositoryName, RunId, Sha, TaskId, Trust};
-use crate::message::{Base, PlanRequest};
-use crate::next::MOST_FAILURES;
+use crate::ids::{EnvironmentName, Line, RunId, Sha, TaskId, Trust};
+use crate::message::PlanRequest;
 use crate::spec::Notifications;
 use crate::task::{Outcome, Task, Verdict};
 use crate::time::Timestamp;
 
+pub use origin::{Origin, Stop};
 pub use phase::{Phase, PhaseKind};
 
 /// How long a run may be silent before sweep wakes it.
@@ -48,12 +51,18 @@ pub struct Run {
     /// How often planning has failed; at [`crate::next::MOST_FAILURES`] it is given up.
     #[serde(default)]
     pub failures: u32,
+    /// How often in a row planning had to wait for another side that did not answer.
+    #[serde(default)]
+    pub outages: u32,
     /// Why planning was given up, until a person sends its message again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
     /// The lines whose newest commit it judges; a run that nobody claims any more is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Line>,
+    /// Whether the older run of its line is cancelled, or may finish.
+    #[serde(default)]
+    pub replaces_older: bool,
     /// Why and by whom it is being cancelled: nothing of it begins any more, and what has begun is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
@@ -79,51 +88,6 @@ pub struct Run {
     pub finished: Option<Timestamp>,
     /// When sweep looks at it again; none once its end has been told.
     pub due: Option<Timestamp>,
-}
-
-/// Where a run's commit came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The webhook that began it.
-    pub delivery: DeliveryId,
-    /// The branch (or tag) it was pushed to.
-    pub branch: String,
-    /// The branch's commit before, where there was one.
-    pub before: Option<Sha>,
-    /// The pull request that proposes it.
-    pub pull_request: Option<u64>,
-    /// The repository that proposes it, when not the one served.
-    pub fork: Option<RepositoryName>,
-    /// The login of who did it.
-    pub sender: String,
-    /// The first line of the commit's message.
-    pub title: String,
-    /// Whether it was a tag that was pushed.
-    #[serde(default)]
-    pub tag: bool,
-    /// Whether the push was not a fast-forward.
-    #[serde(default)]
-    pub forced: bool,
-    /// Where the pull request is to be merged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
-    /// Whether the pull request is a draft.
-    #[serde(default)]
-    pub draft: bool,
-    /// The words of the commit's message that ask for no run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip: Option<String>,
-}
-
-/// The wish that a run ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stop {
-    /// Why, as a sentence's end: `a newer commit was pushed`.
-    pub why: String,
-    /// The login of who asked, or the function that acted by itself.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// How far a run is.
@@ -220,61 +184,28 @@ impl Run {
             id: RunId { repository: request.repository.clone(), sha: request.sha.clone(), trust },
             version: 1,
             installation: request.installation,
-            origin: Origin {
-                delivery: request.delivery.clone(),
-                branch: request.branch.clone(),
-                before: request.before.clone(),
-                pull_request: request.pull_request,
-                fork: request.fork.clone(),
-                sender: request.sender.clone(),
-                title: request.title.clone(),
-                tag: request.tag,
-                forced: request.forced,
-                base: request.base.clone(),
-                draft: request.draft,
-                skip: request.skip.clone(),
-            },
+            origin: Origin::of(request),
             state: RunState::Planning,
             phases: Vec::new(),
             delivery: None,
             opening: None,
             round: 0,
             reruns: Vec::new(),
-            claims: Vec::new(),
+            claims: request.line().into_iter().collect(),
+            replaces_older: true,
             stop: None,
             admitted: request.admitted.clone(),
             pulls: request.pull_request.into_iter().collect(),
             compared_with: None,
             parallel: None,
             failures: 0,
+            outages: 0,
             stuck: None,
             notifications: Notifications::default(),
             notes: Vec::new(),
             created: now,
             finished: None,
             due: Some(now.after(SILENCE)),
-        }
-    }
-
-    /// The request that began it, for plan to take up again.
-    pub fn request(&self) -> PlanRequest {
-        PlanRequest {
-            delivery: self.origin.delivery.clone(),
-            repository: self.id.repository.clone(),
-            installation: self.installation,
-            sha: self.id.sha.clone(),
-            before: self.origin.before.clone(),
-            branch: self.origin.branch.clone(),
-            fork: self.origin.fork.clone(),
-            pull_request: self.origin.pull_request,
-            sender: self.origin.sender.clone(),
-            title: self.origin.title.clone(),
-            tag: self.origin.tag,
-            forced: self.origin.forced,
-            base: self.origin.base.clone(),
-            draft: self.origin.draft,
-            skip: self.origin.skip.clone(),
-            admitted: self.admitted.clone(),
         }
     }
 
@@ -288,10 +219,20 @@ impl Run {
         notes: Vec<String>,
         now: Timestamp,
     ) -> Self {
-        let what = phases.first().map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
+        let first = phases.iter().find(|phase| !phase.complete());
+        let what = first.map_or(Onset::Finish(RunOutcome::Passed), |phase| Onset::Phase(phase.kind));
         let opening = Some(Opening { by: None, what });
-        Self { state: RunState::Active, phases, delivery, notifications, notes, opening, ..self.clone() }
-            .written(now)
+        Self {
+            state: RunState::Active,
+            phases,
+            delivery,
+            notifications,
+            notes,
+            opening,
+            outages: 0,
+            ..self.clone()
+        }
+        .written(now)
     }
 
     /// The head of a run that ends before it begins.
@@ -360,6 +301,7 @@ impl Run {
             let superseded = verdict.outcome == Outcome::Superseded && !task.id.subject.is_rollback();
             let what = match (failed, following) {
                 (true, _) if superseded => Onset::Finish(RunOutcome::Superseded),
+                (true, _) | (false, Some(_)) if head.stop.is_some() => Onset::Finish(head.cancelled()),
                 (true, _) => Onset::Finish(RunOutcome::Failed),
                 (false, Some(next)) => Onset::Phase(next),
                 (false, None) if head.phases.iter().any(|phase| phase.failed > 0) => {
@@ -387,27 +329,6 @@ impl Run {
     #[must_use]
     pub fn at_rest(&self) -> Self {
         Self { due: None, version: self.version + 1, ..self.clone() }
-    }
-
-    /// Whether plan has not yet opened the first phase, or ended the run.
-    pub fn is_being_planned(&self) -> bool {
-        self.state == RunState::Planning || self.opening.as_ref().is_some_and(|opening| opening.by.is_none())
-    }
-
-    /// The head after planning failed once more: given up after so many times, so that sweep leaves it to a person.
-    #[must_use]
-    pub fn planning_failed(&self, reason: &str) -> Self {
-        let failures = self.failures + 1;
-        if failures < MOST_FAILURES {
-            return Self { failures, version: self.version + 1, ..self.clone() };
-        }
-        Self { failures, stuck: Some(reason.to_owned()), ..self.at_rest() }
-    }
-
-    /// The head whose planning is tried again, because a person has sent its message again.
-    #[must_use]
-    pub fn planning_revived(&self, now: Timestamp) -> Self {
-        Self { stuck: None, failures: 0, ..self.clone() }.written(now)
     }
 
     /// The head after sweep has woken its tasks.
@@ -444,6 +365,12 @@ impl Run {
     /// Its place in the order of the environment it is delivered to.
     pub fn ticket(&self) -> Option<Ticket> {
         self.delivery.as_ref().map(|delivery| Ticket { number: delivery.fence, round: self.round })
+    }
+
+    /// The same, due as before: what was noted moves nothing.
+    fn noted(mut self) -> Self {
+        self.version += 1;
+        self
     }
 
     pub(crate) fn written(mut self, now: Timestamp) -> Self {

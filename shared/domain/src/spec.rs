@@ -231,6 +231,9 @@ pub struct Plan {
     pub integration: Option<IntegrationSpec>,
     /// Who hears of it.
     pub notifications: Notifications,
+    /// The paths that everything reads; they are in each one's [`Reads`] too.
+    #[serde(default)]
+    pub global: Vec<String>,
     /// The most test builds of the run at a time; none leaves it to CodeBuild's own limit.
     #[serde(default)]
     pub max_parallel_builds: Option<u16>,

@@ -287,6 +287,21 @@ impl Task {
         self.standing.or_else(|| self.verdict().map(|verdict| verdict.outcome))
     }
 
+    /// The handle of what it began, where one is recorded.
+    pub fn handle(&self) -> Option<String> {
+        match &self.state {
+            State::Running { handle, .. } => Some(handle.clone()),
+            _ => None,
+        }
+    }
+
+    /// The next attempt of a task under which the machinery broke.
+    #[must_use]
+    pub fn begun_anew(&self, now: Timestamp) -> Self {
+        Self { attempt: self.attempt + 1, failures: 0, mended: true, ..self.clone() }
+            .in_state(State::Starting { since: now }, now)
+    }
+
     /// The next attempt, that nobody has begun. With `standing` it runs alone.
     #[must_use]
     pub fn anew(&self, standing: Option<Outcome>) -> Self {

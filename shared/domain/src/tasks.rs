@@ -43,13 +43,16 @@ fn takes_part(service: &ServiceSpec, stage: Stage) -> bool {
     }
 }
 
-/// The phases that these tasks form: one chain for each task that begins one; phases without any are left out.
+/// The phases that these new tasks form: one chain for each task that begins one, of which those have passed that are
+/// taken over from an earlier run; phases without any are left out.
 pub fn phases_of(tasks: &[Task]) -> Vec<Phase> {
     [PhaseKind::Test, PhaseKind::Image, PhaseKind::Rollout]
         .into_iter()
         .map(|kind| {
-            let chains = tasks.iter().filter(|task| task.id.stage == kind.first_stage()).count();
-            Phase { kind, total: u32::try_from(chains).unwrap_or(u32::MAX), passed: 0, failed: 0 }
+            let chains = || tasks.iter().filter(|task| task.id.stage == kind.first_stage());
+            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            let taken_over = chains().filter(|task| task.reused.is_some()).count();
+            Phase { kind, total: number(chains().count()), passed: number(taken_over), failed: 0 }
         })
         .filter(|phase| phase.total > 0)
         .collect()

@@ -1,7 +1,7 @@
 //! Text from outside, made fit to be shown: without escapes and control characters, and cut on whole characters.
 
 /// The text without ANSI escapes and control characters; line feeds and tabs stay.
-pub(crate) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
@@ -16,14 +16,14 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// The first line that is not blank, clean and at most `longest` characters long.
-pub(crate) fn first_line(text: &str, longest: usize) -> String {
+pub fn first_line(text: &str, longest: usize) -> String {
     let cleaned = clean(text);
     let line = cleaned.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     cut(line, longest)
 }
 
 /// At most `longest` characters; what is left out shows as `…`.
-pub(crate) fn cut(text: &str, longest: usize) -> String {
+pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some(_) => text.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),

@@ -6,11 +6,18 @@ use std::path::{Path, PathBuf};
 
 use domain::planning::Tree;
 use domain::ports::{Answer, Fault};
+use domain::selection::{ContentHash, Contents, EntryKind};
 use zip::ZipArchive;
 
 /// The largest source zip taken, in bytes: half of what `/tmp` of a function holds by default
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html>).
 pub const LARGEST_SOURCE: u64 = 256 * 1024 * 1024;
+
+/// The most that a source zip may unpack to, in bytes: ordinary source is packed to a fifth or so, and what goes far
+/// beyond is made to keep somebody busy.
+const MOST_UNPACKED: u64 = 8 * LARGEST_SOURCE;
+/// How much is read at a time, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// GitHub's zip of a commit in the function's scratch space; removed with this value.
 #[derive(Debug)]
@@ -73,11 +80,67 @@ impl Commit {
         Ok(Some(bytes))
     }
 
+    /// Every file with the hash of its content, without the zip's one top-level folder. Whether a file can be run counts,
+    /// and whether it is a link, whose content is where it leads.
+    ///
+    /// # Errors
+    /// When the zip cannot be read, or unpacks to more than two GiB.
+    pub fn contents(&self) -> Answer<Contents> {
+        self.contents_within(MOST_UNPACKED)
+    }
+
+    fn contents_within(&self, most: u64) -> Answer<Contents> {
+        let mut archive = self.open()?;
+        let unreadable = |error| Fault::retry("cannot read the source zip", error);
+        let mut left = most;
+        let mut piece = vec![0; PIECE];
+        let mut hashed = Vec::with_capacity(archive.len());
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index).map_err(unreadable)?;
+            let name = entry.name().map_err(unreadable)?.into_owned();
+            let Some((_, path)) = name.split_once('/').filter(|(_, path)| is_file(path)) else { continue };
+            let mut hash = ContentHash::new(kind(entry.unix_mode()));
+            // What the zip declares as a size is a claim; what comes out of it counts.
+            loop {
+                let count = entry.read(&mut piece).map_err(|error| {
+                    Fault::retry(format!("cannot read `{path}` in the source zip"), error)
+                })?;
+                if count == 0 {
+                    break;
+                }
+                left = left.checked_sub(count as u64).ok_or_else(|| too_large(most))?;
+                hash.update(&piece[..count]);
+            }
+            hashed.push((path.to_owned(), hash.finish()));
+        }
+        Ok(hashed.into_iter().collect())
+    }
+
     fn open(&self) -> Answer<ZipArchive<File>> {
         let file =
             File::open(&self.path).map_err(|error| Fault::retry("cannot open the source zip", error))?;
         ZipArchive::new(file).map_err(|error| Fault::retry("cannot read the source zip", error))
     }
+}
+
+fn is_file(path: &str) -> bool {
+    !path.is_empty() && !path.ends_with('/')
+}
+
+/// What git's mode says, which GitHub keeps in the zip (`man 7 inode` for the bits).
+fn kind(mode: Option<u32>) -> EntryKind {
+    match mode.unwrap_or_default() {
+        mode if mode & 0o170_000 == 0o120_000 => EntryKind::Link,
+        mode if mode & 0o111 != 0 => EntryKind::Executable,
+        _ => EntryKind::File,
+    }
+}
+
+fn too_large(most: u64) -> Fault {
+    Fault::reject(format!(
+        "the commit unpacks to more than the {most} bytes that are read; take large files out of the repository, or \
+         keep them in Git LFS"
+    ))
 }
 
 impl Drop for Commit {
@@ -87,3 +150,6 @@ impl Drop for Commit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,17 @@ use std::time::Duration;
 use domain::chain::{previous, reads_from};
 use domain::message::{Ask, Message, Outgoing, Revive, Wake};
 use domain::next::{Action, Facts, Learned, Onward, TIMER_GRACE, next};
-use domain::ports::{Advice, Answer, Environments, Fault, Queue, Redelivery, Runs, Timeline, Written};
+use domain::ports::{
+    Advice, Answer, Environments, Fault, Green, Greens, Queue, Redelivery, Runs, Timeline, Written,
+};
+use domain::report::TestReport;
 use domain::run::Run;
-use domain::task::{State, Task};
+use domain::task::{Output, State, Task, Verdict};
 use domain::time::Timestamp;
 use domain::timeline::Entry;
 use futures::lock::Mutex;
 
-use crate::opening::{open_phase, opened, settled};
+use crate::opening::{open_phase, opened, settled, wake_waiting};
 use crate::rerun::{self, Opened};
 use crate::{Disposition, StageMessage};
 
@@ -39,6 +42,11 @@ pub trait StageWork: Sync {
     fn start(&self, case: &Case<'_>, adopt: bool) -> impl Future<Output = Answer<Learned>> + Send;
     /// Looks how the effect fares.
     fn observe(&self, case: &Case<'_>, handle: &str) -> impl Future<Output = Answer<Learned>> + Send;
+    /// Stops what was begun, also where no handle of it is recorded. A stage whose effect ends by itself within an
+    /// invocation has nothing to stop.
+    fn stop(&self, _case: &Case<'_>, _handle: Option<&str>) -> impl Future<Output = Answer<()>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// After so many lost races the message is given back; the winner is at work.
@@ -71,7 +79,7 @@ impl<'a, S, Q, R, W> StageFunction<'a, S, Q, R, W> {
 
 impl<S, Q, R, W> StageFunction<'_, S, Q, R, W>
 where
-    S: Runs + Environments + Timeline,
+    S: Runs + Environments + Timeline + Greens,
     Q: Queue,
     R: Redelivery,
     W: StageWork,
@@ -115,7 +123,7 @@ enum Step {
 
 impl<S, Q, R, W, C> Driver<'_, S, Q, R, W, C>
 where
-    S: Runs + Environments + Timeline,
+    S: Runs + Environments + Timeline + Greens,
     Q: Queue,
     R: Redelivery,
     W: StageWork,
@@ -184,6 +192,11 @@ where
             Action::Observe { handle } => {
                 let case = Case { head, task, previous, now };
                 Ok(Step::Learned(learned_from(self.function.work.observe(&case, &handle).await)))
+            }
+            Action::Stop { handle } => {
+                let case = Case { head, task, previous, now };
+                let stopped = self.function.work.stop(&case, handle.as_deref()).await;
+                Ok(Step::Learned(learned_from(stopped.map(|()| Learned::Stopped))))
             }
             Action::Conclude { task: concluded, head: counted } => {
                 let kept = match &concluded.state {
@@ -278,6 +291,15 @@ where
             Onward::OpenPhase(kind) => {
                 open_phase(self.function.store, self.function.queue, head, *kind).await
             }
+            Onward::WakeWaiting => wake_waiting(self.function.store, self.function.queue, head).await,
+            Onward::RecordGreen { key } => match task.verdict().and_then(|verdict| green(task, verdict, now))
+            {
+                Some(green) => {
+                    let repository = &task.run.repository;
+                    self.function.store.record_green(repository, &task.id.subject, key, &green).await
+                }
+                None => Ok(()),
+            },
             Onward::FreeLock => match (&head.delivery, head.ticket()) {
                 (Some(delivery), Some(ticket)) => {
                     let (repository, environment) = (&head.id.repository, &delivery.environment);
@@ -349,6 +371,13 @@ where
             seen = Some(task.version);
         }
     }
+}
+
+/// What later runs may take over: the report, without what only speaks of this attempt.
+fn green(task: &Task, verdict: &Verdict, now: Timestamp) -> Option<Green> {
+    let Output::Report { report, .. } = &verdict.output else { return None };
+    let report = TestReport { annotations: Vec::new(), log_tail: Vec::new(), ..report.clone() };
+    Some(Green { run: task.run.clone(), summary: verdict.summary.clone(), report, at: now })
 }
 
 fn learned_from(answer: Answer<Learned>) -> Learned {

@@ -9,6 +9,7 @@ mod rerun;
 mod result;
 mod stage;
 mod start;
+mod stop;
 
 pub use batch::{
     Attributes, BatchResponse, Disposition, Record, SqsEvent, StageMessage, each, each_stage_message,
@@ -16,7 +17,9 @@ pub use batch::{
 pub use commit::{Commit, LARGEST_SOURCE};
 pub use config::{Missing, Variables};
 pub use drive::{Case, StageFunction, StageWork};
-pub use opening::{open_phase, opened};
+pub use opening::{open_phase, opened, wake_to_end};
+pub use rerun::{Reopened, reopen};
 pub use result::{BUSY_DELAY, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};
+pub use stop::stop_builds;

@@ -1,9 +1,12 @@
 //! What comes after a phase: the next one is opened, or the run ends; what ran alone is taken off the list.
 
+use domain::chain::previous;
+use domain::ids::Stage;
 use domain::message::{Message, Outgoing};
+use domain::next::{could_move, may_begin};
 use domain::ports::{Answer, Fault, Queue, Runs, Written};
 use domain::run::{PhaseKind, Run};
-use domain::task::Task;
+use domain::task::{State, Task};
 use domain::time::Timestamp;
 
 /// Wakes the first task of each chain of a phase.
@@ -13,6 +16,28 @@ use domain::time::Timestamp;
 pub async fn open_phase(store: &impl Runs, queue: &impl Queue, head: &Run, kind: PhaseKind) -> Answer<()> {
     let tasks = store.tasks(&head.id, Some(kind.first_stage())).await?;
     let wakes: Vec<_> = tasks.iter().map(|task| Outgoing::now(Message::wake(&head.id, &task.id))).collect();
+    queue.send(&wakes).await
+}
+
+/// Wakes the tests that wait for a place and may begin now.
+///
+/// # Errors
+/// When the store or the queue does not answer.
+pub(crate) async fn wake_waiting(store: &impl Runs, queue: &impl Queue, head: &Run) -> Answer<()> {
+    let tasks = store.tasks(&head.id, Some(Stage::Test)).await?;
+    let waiting = tasks.iter().filter(|task| task.state == State::Pending && may_begin(head, task, None));
+    let wakes: Vec<_> = waiting.map(|task| Outgoing::now(Message::wake(&head.id, &task.id))).collect();
+    queue.send(&wakes).await
+}
+
+/// Wakes every task of a run that is being cancelled, so that each ends.
+///
+/// # Errors
+/// When the store or the queue does not answer.
+pub async fn wake_to_end(store: &impl Runs, queue: &impl Queue, head: &Run) -> Answer<()> {
+    let tasks = store.tasks(&head.id, None).await?;
+    let open = tasks.iter().filter(|task| could_move(head, task, previous(&task.id, &tasks)));
+    let wakes: Vec<_> = open.map(|task| Outgoing::now(Message::wake(&head.id, &task.id))).collect();
     queue.send(&wakes).await
 }
 

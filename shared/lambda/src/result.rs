@@ -7,6 +7,7 @@ use domain::ids::AttemptId;
 use domain::keys;
 use domain::ports::{Answer, Artifacts, Fault};
 use domain::report::ResultFiles;
+use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 /// How long a task waits when the account's limit of concurrent builds is reached.
@@ -21,12 +22,22 @@ const LARGEST_ENTRY: u64 = 9 * 1024 * 1024;
 /// Entries beyond this number are not ours.
 const MOST_ENTRIES: usize = 64;
 
-/// The entries of the attempt's result by name; none where the build left nothing.
+/// The entries of the attempt's result by name; none where the build left nothing. `digest` is the SHA-256 of what
+/// CodeBuild uploaded, where it told one: all builds of a project write with one role, so that one of them could leave
+/// a result in the name of another.
 ///
 /// # Errors
 /// When the bucket does not answer. A zip that cannot be read counts as nothing: the verdict says what is missing.
-pub async fn read_result(artifacts: &impl Artifacts, attempt: &AttemptId) -> Answer<Option<ResultFiles>> {
+pub async fn read_result(
+    artifacts: &impl Artifacts,
+    attempt: &AttemptId,
+    digest: Option<&str>,
+) -> Answer<Option<ResultFiles>> {
     match artifacts.get(&keys::result(attempt), LARGEST_RESULT).await? {
+        Some(bytes) if digest.is_some_and(|digest| hex::encode(Sha256::digest(&bytes)) != digest) => {
+            tracing::warn!(%attempt, "the result is not what CodeBuild uploaded; it counts as missing");
+            Ok(None)
+        }
         Some(bytes) => Ok(Some(
             unpack(bytes)
                 .map_err(|error| Fault::retry("cannot read the build's result", error))

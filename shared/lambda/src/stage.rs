@@ -1,7 +1,7 @@
 //! A stage function from its queue to its work.
 
 use domain::ids::Stage;
-use domain::ports::{Environments, Queue, Redelivery, Runs, Timeline};
+use domain::ports::{Environments, Greens, Queue, Redelivery, Runs, Timeline};
 use domain::time::Timestamp;
 use lambda_runtime::Error;
 
@@ -19,7 +19,7 @@ pub async fn serve_stage<S, Q, R, W>(
     work: &W,
 ) -> Result<(), Error>
 where
-    S: Runs + Environments + Timeline,
+    S: Runs + Environments + Timeline + Greens,
     Q: Queue,
     R: Redelivery,
     W: StageWork,

@@ -1,24 +1,46 @@
 //! Webhook deliveries.
 //!
 //! `body` is the delivery as it came first; `state` beside it moves on, and only forwards: a webhook that notes
-//! `Enqueued` after plan noted `Planned` changes nothing.
+//! `Enqueued` after plan noted `Planned` changes nothing. A second item, keyed by the body's hash, names the delivery that
+//! brought the body first; it never changes.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::ids::DeliveryId;
-use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault};
+use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault, Receipt};
 
 use crate::Store;
 use crate::item::{Attributes, DELIVERIES_KEPT, Item, Key, PutOutcome, body, number, text, text_of};
+use crate::runs::{cancelled, is_lost, reasons};
+
+/// How often a delivery is looked at that somebody else records at the same time.
+const ROUNDS: usize = 3;
 
 impl Deliveries for Store {
+    async fn receive(&self, delivery: &Delivery) -> Answer<Receipt> {
+        let what = || format!("delivery `{}` cannot be recorded", delivery.id);
+        for _ in 0..ROUNDS {
+            let of_body = Item::new(&Key::of_body(&delivery.body), &delivery.id)?
+                .kept(delivery.received, DELIVERIES_KEPT);
+            match self.transact(vec![item(delivery)?, of_body]).await? {
+                Ok(_) => return Ok(Receipt::New),
+                Err(error) if reasons(&error).iter().any(is_lost) => {}
+                Err(error) => return Err(cancelled(what(), error)),
+            }
+            if let Some(known) = self.delivery(&delivery.id).await? {
+                return Ok(Receipt::Known(known));
+            }
+            let bringer = self.get(&Key::of_body(&delivery.body), what).await?;
+            if let Some(bringer) = bringer {
+                return self.before(delivery, &body(&bringer)?).await;
+            }
+        }
+        Err(Fault::retry(what(), "somebody else records it just now"))
+    }
+
     async fn record(&self, delivery: &Delivery) -> Answer<Delivery> {
-        let key = Key::of_delivery(&delivery.id);
-        let item = Item::new(&key, delivery)?
-            .with("state", text(json(&delivery.state)?))
-            .with("progress", number(progress(&delivery.state)))
-            .kept(delivery.received, DELIVERIES_KEPT);
-        let outcome = self.put(item, || format!("delivery `{}` cannot be recorded", delivery.id)).await?;
+        let what = || format!("delivery `{}` cannot be recorded", delivery.id);
+        let outcome = self.put(item(delivery)?, what).await?;
         match outcome {
             PutOutcome::Written => Ok(delivery.clone()),
             PutOutcome::Conflict(Some(recorded)) => read(&recorded),
@@ -54,6 +76,30 @@ impl Deliveries for Store {
             _ => Err(aws::fault(format!("what became of delivery `{id}` cannot be noted"), error)),
         }
     }
+}
+
+impl Store {
+    async fn delivery(&self, id: &DeliveryId) -> Answer<Option<Delivery>> {
+        let item = self.get(&Key::of_delivery(id), || format!("delivery `{id}` cannot be read")).await?;
+        item.as_ref().map(read).transpose()
+    }
+
+    /// The delivery that brought the body first. DynamoDB removes what has expired one by one: where that one is gone
+    /// already, nothing came before.
+    async fn before(&self, delivery: &Delivery, bringer: &DeliveryId) -> Answer<Receipt> {
+        if let Some(first) = self.delivery(bringer).await? {
+            return Ok(Receipt::Before(first));
+        }
+        let recorded = self.record(delivery).await?;
+        Ok(if recorded == *delivery { Receipt::New } else { Receipt::Known(recorded) })
+    }
+}
+
+fn item(delivery: &Delivery) -> Answer<Item> {
+    Ok(Item::new(&Key::of_delivery(&delivery.id), delivery)?
+        .with("state", text(json(&delivery.state)?))
+        .with("progress", number(progress(&delivery.state)))
+        .kept(delivery.received, DELIVERIES_KEPT))
 }
 
 fn read(item: &Attributes) -> Answer<Delivery> {

@@ -50,6 +50,11 @@ impl Key {
         Self { pk: format!("delivery#{id}"), sk: "delivery".to_owned() }
     }
 
+    /// Where it stands which delivery a body came with first.
+    pub(crate) fn of_body(hash: &str) -> Self {
+        Self { pk: format!("body#{hash}"), sk: "body".to_owned() }
+    }
+
     pub(crate) fn in_environment(
         repository: &RepositoryName,
         environment: &EnvironmentName,

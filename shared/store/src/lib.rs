@@ -6,6 +6,7 @@
 //! | `run#<run>` | `task#<stage>#<subject>[@<environment>]` | a task |
 //! | `run#<run>` | `told` | what notify has said |
 //! | `delivery#<id>` | `delivery` | a webhook delivery |
+//! | `body#<sha256>` | `body` | which delivery that body came with first |
 //! | `environment#<repository>#<environment>` | `fence`, `lock` | the last number drawn; the lock |
 //! | `repository#<repository>` | `watch`, `tips` | when its branches are looked at; what was seen of them |
 //! | `repository#<repository>` | `front#<line>`, `green#<subject>#<key>` | newest runs; results to be reused |

@@ -134,7 +134,11 @@ impl Store {
         Err(Fault::retry("new tasks cannot be written", "others write the same tasks at the same time"))
     }
 
-    async fn transact(&self, items: Vec<Item>) -> Answer<Result<TransactWriteItemsOutput, TransactionError>> {
+    /// Writes all of the items, each on its condition, or none of them.
+    pub(crate) async fn transact(
+        &self,
+        items: Vec<Item>,
+    ) -> Answer<Result<TransactWriteItemsOutput, TransactionError>> {
         let mut request = self.client.transact_write_items();
         for item in items {
             request =
@@ -144,12 +148,12 @@ impl Store {
     }
 }
 
-type TransactionError = SdkError<TransactWriteItemsError>;
+pub(crate) type TransactionError = SdkError<TransactWriteItemsError>;
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// Why each item of a cancelled transaction was not written; empty for every other error.
-fn reasons(error: &TransactionError) -> &[CancellationReason] {
+pub(crate) fn reasons(error: &TransactionError) -> &[CancellationReason] {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             cancelled.cancellation_reasons()
@@ -159,7 +163,7 @@ fn reasons(error: &TransactionError) -> &[CancellationReason] {
 }
 
 /// Somebody else wrote the item, or writes it just now.
-fn is_lost(reason: &CancellationReason) -> bool {
+pub(crate) fn is_lost(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some(CONDITION_FAILED | "TransactionConflict"))
 }
 
@@ -169,7 +173,7 @@ fn is_harmless(reason: &CancellationReason) -> bool {
 
 /// The fault behind a transaction that failed. A cancelled one has its reasons beside its code, and only they
 /// tell whether it may pass.
-fn cancelled(what: String, error: TransactionError) -> Fault {
+pub(crate) fn cancelled(what: String, error: TransactionError) -> Fault {
     let reasons = reasons(&error).iter().filter(|reason| !matches!(reason.code(), None | Some("None")));
     let words = |reason: &CancellationReason| {
         format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or("no message"))

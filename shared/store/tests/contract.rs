@@ -33,6 +33,8 @@ stories! {
         due_runs_come_longest_due_first;
     deliveries:
         a_delivery_is_recorded_once,
+        a_body_is_received_once,
+        one_of_many_brings_the_body,
         notes_only_go_forwards,
         an_unknown_delivery_cannot_be_noted;
     environments:

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use domain::files::operator::OperatorFile;
-use domain::ids::Stage;
 use domain::run::Problem;
-use domain::spec::{Plan, ServiceSpec};
 use serde_json::{Value, json};
 
 use super::excerpt::{Excerpt, excerpt, visible};
-use super::{Findings, Good, folder, read};
+use super::{Findings, Good, folder, plan, read};
 use crate::output;
 
 /// For programs: whether all is well, the problems, and the plan where one was made.
@@ -37,7 +35,7 @@ pub(super) fn print(findings: &Findings) {
         show(findings, problem, source.as_deref());
     }
     match (&findings.good, findings.problems.len()) {
-        (Good::Plan(plan), _) => show_plan(&findings.name, plan),
+        (Good::Plan(plan), _) => plan::show(&findings.name, plan),
         (Good::Operator(file), _) => show_operator(&findings.name, file),
         (Good::Alone, _) => {
             output::good(&format!("`{}` is a good pipeline file.", findings.name));
@@ -62,46 +60,6 @@ fn show(findings: &Findings, problem: &Problem, source: Option<&str>) {
     }
 }
 
-fn show_plan(name: &str, plan: &Plan) {
-    output::good(&format!("`{name}` is good. A push would run:"));
-    for service in &plan.services {
-        show_service(service);
-    }
-    if let Some(checks) = &plan.checks {
-        output::title("checks");
-        for (tool, folders) in [("flake8", &checks.flake8), ("bandit", &checks.bandit)] {
-            if !folders.is_empty() {
-                output::detail(&format!("{tool:<8} {}", joined(folders)));
-            }
-        }
-    }
-    if let Some(integration) = &plan.integration {
-        output::title("integration");
-        output::detail(&format!("{:<8} {}", Stage::Test.as_str(), integration.command));
-    }
-    if !plan.notes.is_empty() {
-        output::title("notes");
-        plan.notes.iter().for_each(|note| output::detail(note));
-    }
-}
-
-/// What a branch that the operator delivers goes through; any other ends after the tests.
-fn show_service(service: &ServiceSpec) {
-    let stage = |stage: Stage, what: &str| output::detail(&format!("{:<8} {what}", stage.as_str()));
-    output::title(service.name.as_str());
-    if let Some(test) = &service.test {
-        let coverage = test.coverage.map(|percent| format!(" (coverage at least {percent} %)"));
-        stage(Stage::Test, &format!("{}{}", test.command, coverage.unwrap_or_default()));
-    }
-    if let Some(image) = &service.image {
-        stage(Stage::Build, &format!("{} from {}", image.repository, image.dockerfile));
-    }
-    stage(Stage::Deploy, &joined(&service.manifests));
-    if let Some(health) = &service.health {
-        stage(Stage::Verify, &format!("{}:{}{}", health.service, health.port, health.path));
-    }
-}
-
 fn show_operator(name: &str, file: &OperatorFile) {
     output::good(&format!("`{name}` is good. The stack would serve:"));
     for repository in &file.repositories {
@@ -119,6 +77,6 @@ fn show_operator(name: &str, file: &OperatorFile) {
     }
 }
 
-fn joined<T: ToString>(names: &[T]) -> String {
+pub(super) fn joined<T: ToString>(names: &[T]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

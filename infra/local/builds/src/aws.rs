@@ -72,7 +72,7 @@ impl LocalAws {
         let request = self.json_request(service, target, Bytes::from(body.to_string()))?;
         let (parts, body) = self.send(request).await?.into_parts();
         if !parts.status.is_success() {
-            bail!("{target}: {}", String::from_utf8_lossy(&body));
+            bail!("{}", refusal(&body));
         }
         serde_json::from_slice(&body).with_context(|| format!("{target} did not answer with JSON"))
     }
@@ -169,6 +169,17 @@ impl LocalAws {
         let (parts, body) = answer.context("the local AWS does not answer")?.into_parts();
         let body = body.collect().await.context("the local AWS broke off")?.to_bytes();
         Ok(Response::from_parts(parts, body))
+    }
+}
+
+/// `AccessDeniedException: User … is not authorized …`, as AWS's clients print it.
+fn refusal(body: &[u8]) -> String {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| told[name].as_str();
+    let name = text("__type").map(|name| name.rsplit('#').next().unwrap_or(name));
+    match (name, text("message").or_else(|| text("Message"))) {
+        (Some(name), Some(message)) => format!("{name}: {message}"),
+        _ => String::from_utf8_lossy(body).into_owned(),
     }
 }
 

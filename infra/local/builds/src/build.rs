@@ -112,6 +112,24 @@ pub struct ArtifactTarget {
     pub override_artifact_name: Option<bool>,
 }
 
+/// Where files are kept for later builds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CacheTarget {
+    /// `S3` or `NO_CACHE`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `bucket/prefix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+impl Default for CacheTarget {
+    fn default() -> Self {
+        Self { kind: "NO_CACHE".to_owned(), location: None }
+    }
+}
+
 /// Where artifacts went.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,6 +169,9 @@ pub struct Environment {
     pub image: String,
     /// `BUILD_GENERAL1_SMALL` and so on.
     pub compute_type: String,
+    /// Whose credentials pull the image: `CODEBUILD` or `SERVICE_ROLE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_credentials_type: Option<String>,
     /// Whether the build may use the Docker engine.
     pub privileged_mode: bool,
     /// The project's variables with those of the start laid over them.
@@ -210,6 +231,9 @@ pub struct Build {
     pub source: Source,
     /// Where the artifacts went.
     pub artifacts: Artifacts,
+    /// Where files are kept for later builds.
+    #[serde(default)]
+    pub cache: CacheTarget,
     /// What it runs in.
     pub environment: Environment,
     /// The role it runs as.

@@ -14,6 +14,7 @@ pub(crate) struct Buildspec {
     pub(crate) env: Env,
     pub(crate) phases: BTreeMap<String, PhaseCommands>,
     pub(crate) artifacts: Option<ArtifactFiles>,
+    pub(crate) cache: CacheFiles,
 }
 
 /// Variables and the shell.
@@ -36,6 +37,15 @@ pub(crate) struct PhaseCommands {
     pub(crate) finally: Vec<String>,
     /// `CONTINUE` lets the build go on after a failure of this phase.
     pub(crate) on_failure: Option<String>,
+}
+
+/// Which files later builds are to find again.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(crate) struct CacheFiles {
+    /// A text in which the shell fills in what the copy depends on; without one there is a single copy.
+    pub(crate) key: Option<String>,
+    pub(crate) paths: Vec<String>,
 }
 
 /// Which files are kept.
@@ -101,12 +111,14 @@ mod tests {
     fn a_specification_is_read_with_all_that_is_followed() {
         let text = "version: 0.2\nenv:\n  shell: bash\n  variables: {COUNT: 3}\n  secrets-manager: {KEY: 'a:b'}\n  \
                     exported-variables: [TAG]\nphases:\n  build:\n    on-failure: CONTINUE\n    commands: [make]\n    \
-                    finally: ['echo done']\nartifacts:\n  files: ['**/*']\n  base-directory: out\n  discard-paths: yes\n";
+                    finally: ['echo done']\nartifacts:\n  files: ['**/*']\n  base-directory: out\n  discard-paths: yes\ncache:\n  key: pip-$(codebuild-hash-files a.txt)\n  paths: ['/root/.cache/pip/**/*']\n";
         let buildspec = Buildspec::parse(text).expect("it is valid");
         assert_eq!(buildspec.env.plain().collect::<Vec<_>>(), [("COUNT", "3".to_owned())]);
         assert_eq!(buildspec.env.secrets_manager["KEY"], "a:b");
         assert_eq!(buildspec.phases["build"].finally, ["echo done"]);
         assert!(buildspec.artifacts.expect("some").discards_paths());
+        assert_eq!(buildspec.cache.key.as_deref(), Some("pip-$(codebuild-hash-files a.txt)"));
+        assert_eq!(buildspec.cache.paths, ["/root/.cache/pip/**/*"]);
     }
 
     #[test]

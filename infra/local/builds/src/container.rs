@@ -48,16 +48,7 @@ impl Container {
         let mut arguments: Vec<String> =
             ["run", "--detach", "--network", "host", "--name"].map(String::from).into();
         arguments.push(self.name.clone());
-        arguments.extend([
-            "--label".into(),
-            cloud.clone(),
-            "--label".into(),
-            format!("slipway.build={}", build.id),
-        ]);
-        // What pip downloads is kept per project: an untrusted project never feeds a trusted one.
-        let volume = format!("slipway-{}-pip-{}", options.cloud, build.project_name);
-        let mount = format!("type=volume,source={volume},target=/root/.cache/pip,volume-label={cloud}");
-        arguments.extend(["--mount".into(), mount]);
+        arguments.extend(["--label".into(), cloud, "--label".into(), format!("slipway.build={}", build.id)]);
         if build.environment.privileged_mode
             && options.engine.host().is_none_or(|host| host.starts_with("unix:"))
         {

@@ -7,6 +7,7 @@ use crate::Service;
 use crate::aws::LocalAws;
 use crate::build::{Build, Variable};
 use crate::buildspec::Env;
+use crate::executor::{Failure, failure};
 use crate::session::{AUTHORITIES, SOURCE};
 
 /// All variables of a build, later ones winning, and the values that must never be shown.
@@ -15,6 +16,10 @@ pub(crate) struct Variables {
     pub(crate) all: Vec<(String, String)>,
     pub(crate) secrets: Vec<String>,
 }
+
+/// What CodeBuild says where a secret or a parameter cannot be read.
+const NO_SECRET: &str = "Secrets Manager Error";
+const NO_PARAMETER: &str = "Decrypted Variables Error";
 
 /// How programs are told where the certificate authorities are.
 const AUTHORITIES_VARIABLES: [&str; 7] = [
@@ -34,7 +39,7 @@ pub(crate) async fn variables(
     build: &Build,
     env: &Env,
     version: Option<&str>,
-) -> anyhow::Result<Variables> {
+) -> Result<Variables, Failure> {
     let mut variables = Variables { all: service.options.environment.clone(), secrets: Vec::new() };
     if service.options.ca_bundle.is_some() {
         variables.all.extend(AUTHORITIES_VARIABLES.map(|name| (name.to_owned(), AUTHORITIES.to_owned())));
@@ -51,11 +56,12 @@ pub(crate) async fn variables(
         of_specification.chain(env.parameter_store.iter().map(|pair| secret("PARAMETER_STORE", pair)));
     for variable in of_specification.chain(build.environment.environment_variables.iter().cloned()) {
         let value = match variable.kind.as_str() {
-            "SECRETS_MANAGER" => secret_value(aws, &variable.value).await,
-            "PARAMETER_STORE" => parameter_value(aws, &variable.value).await,
-            _ => Ok(variable.value.clone()),
+            "SECRETS_MANAGER" => secret_value(aws, &variable.value).await.map_err(failure(NO_SECRET))?,
+            "PARAMETER_STORE" => {
+                parameter_value(aws, &variable.value).await.map_err(failure(NO_PARAMETER))?
+            }
+            _ => variable.value.clone(),
         };
-        let value = value.with_context(|| format!("the variable {} cannot be resolved", variable.name))?;
         if variable.kind != "PLAINTEXT" {
             variables.secrets.push(value.clone());
         }

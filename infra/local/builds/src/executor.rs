@@ -7,7 +7,9 @@ use anyhow::Context;
 use crate::aws::LocalAws;
 use crate::build::{Build, ExportedVariable, PhaseContext, PhaseType, Status};
 use crate::buildspec::{Buildspec, PhaseCommands};
+use crate::cache::Cache;
 use crate::container::Container;
+use crate::environment::Variables;
 use crate::logs::Log;
 use crate::registry::Entry;
 use crate::session::{self, AUTHORITIES, Files};
@@ -23,12 +25,12 @@ const COMMAND_PHASES: [(PhaseType, &str); 4] = [
 ];
 
 /// Why a phase failed, in CodeBuild's own words.
-struct Failure {
+pub(crate) struct Failure {
     code: &'static str,
     error: anyhow::Error,
 }
 
-fn failure(code: &'static str) -> impl FnOnce(anyhow::Error) -> Failure {
+pub(crate) fn failure(code: &'static str) -> impl FnOnce(anyhow::Error) -> Failure {
     move |error| Failure { code, error }
 }
 
@@ -92,12 +94,14 @@ impl Work<'_> {
         self.log.note("Waiting for agent ping");
         let provisioned = async {
             let started = self.container.start(&self.service.options, &build).await;
+            let started = started.map_err(|error| error.context("Unable to pull customer's container image"));
             started.map_err(failure("BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"))
         };
         if self.phase(PhaseType::Provisioning, provisioned).await.is_none() {
             return self.finalize(false).await;
         }
-        let Some((buildspec, aws)) = self.phase(PhaseType::DownloadSource, self.download(&build)).await
+        let Some((buildspec, aws, cache)) =
+            self.phase(PhaseType::DownloadSource, self.download(&build)).await
         else {
             return self.finalize(false).await;
         };
@@ -126,6 +130,9 @@ impl Work<'_> {
         match self.phase(PhaseType::UploadArtifacts, uploaded).await {
             Some(uploaded) => self.entry.update(|build| build.artifacts = uploaded),
             None => succeeding = false,
+        }
+        if let Some(cache) = cache.filter(|_| succeeding) {
+            cache.save(&aws, self.container, self.log).await;
         }
         self.finalize(succeeding).await
     }
@@ -159,7 +166,7 @@ impl Work<'_> {
     }
 
     /// Brings source, environment and certificates into the container.
-    async fn download(&self, build: &Build) -> Result<(Buildspec, LocalAws), Failure> {
+    async fn download(&self, build: &Build) -> Result<(Buildspec, LocalAws, Option<Cache>), Failure> {
         let aws = role::of(self.service, build).await.map_err(failure("ACCESS_DENIED"))?;
         let (source, version) = self.source(&aws, build).await.map_err(failure("CLIENT_ERROR"))?;
         let text = match build.source.buildspec.as_deref().filter(|text| !text.trim().is_empty()) {
@@ -167,8 +174,11 @@ impl Work<'_> {
             path => source.read(path.unwrap_or("buildspec.yml")),
         };
         let buildspec = text.and_then(|text| Buildspec::parse(&text)).map_err(failure("YAML_FILE_ERROR"))?;
-        self.move_in(&aws, build, &buildspec, source, version).await.map_err(failure("CLIENT_ERROR"))?;
-        Ok((buildspec, aws))
+        let variables =
+            environment::variables(self.service, &aws, build, &buildspec.env, version.as_deref()).await?;
+        self.move_in(source, variables).await.map_err(failure("CLIENT_ERROR"))?;
+        let cache = Cache::restore(&aws, build, &buildspec.cache, self.container, self.log).await;
+        Ok((buildspec, aws, cache))
     }
 
     async fn source(&self, aws: &LocalAws, build: &Build) -> anyhow::Result<(Source, Option<String>)> {
@@ -183,16 +193,7 @@ impl Work<'_> {
         Ok((Source::Zip(bytes), version.map(str::to_owned).or(found)))
     }
 
-    async fn move_in(
-        &self,
-        aws: &LocalAws,
-        build: &Build,
-        buildspec: &Buildspec,
-        source: Source,
-        version: Option<String>,
-    ) -> anyhow::Result<()> {
-        let variables =
-            environment::variables(self.service, aws, build, &buildspec.env, version.as_deref()).await?;
+    async fn move_in(&self, source: Source, variables: Variables) -> anyhow::Result<()> {
         self.log.hide(&variables.secrets);
         let authorities = match &self.service.options.ca_bundle {
             Some(path) => {

@@ -9,6 +9,7 @@ mod artifacts;
 mod aws;
 pub mod build;
 mod buildspec;
+mod cache;
 mod container;
 mod control;
 mod environment;

@@ -8,6 +8,17 @@ const ENVIRONMENT: &str = "/codebuild/output/tmp/environment";
 const DIRECTORY: &str = "/codebuild/output/tmp/directory";
 const CURRENT: &str = "/codebuild/output/tmp/current";
 
+/// CodeBuild's own programs, for the keys of caches.
+const PROGRAMS: &str = "/codebuild/readonly/bin";
+/// The SHA-256 of the files that the patterns name.
+const HASH_FILES: &str = "#!/bin/sh
+for pattern in \"$@\"; do
+  for file in $pattern; do
+    [ ! -f \"$file\" ] || cat \"$file\"
+  done
+done | sha256sum | cut -d ' ' -f 1
+";
+
 /// The folder that the source is unpacked to.
 pub(crate) const SOURCE: &str = "/codebuild/output/src/src";
 /// Where this machine's certificate authorities are put.
@@ -66,6 +77,7 @@ pub(crate) fn add_start(files: &mut Files, variables: &[(String, String)]) -> an
     let named = variables.iter().filter(|(name, _)| is_name(name));
     let lines: Vec<String> = named.map(|(name, value)| format!("export {name}={}\n", quote(value))).collect();
     files.add(ENVIRONMENT, 0o600, lines.concat().as_bytes())?;
+    files.add(&format!("{PROGRAMS}/codebuild-hash-files"), 0o755, HASH_FILES.as_bytes())?;
     files.add(DIRECTORY, 0o644, SOURCE.as_bytes())
 }
 
@@ -98,6 +110,13 @@ pub(crate) fn script(name: &str, commands: &[String], succeeding: bool) -> anyho
 /// The command that prints the number of the command that ran last.
 pub(crate) fn current() -> [&'static str; 2] {
     ["cat", CURRENT]
+}
+
+/// A script that prints its first argument with everything that the shell fills in, where the source lies.
+pub(crate) fn print_filled() -> String {
+    format!(
+        ". {ENVIRONMENT}\nPATH={PROGRAMS}:$PATH\ncd {SOURCE} || exit 1\neval \"printf '%s' \\\"$1\\\"\"\n"
+    )
 }
 
 /// A script that prints the values of `names`, each ended by a zero byte.

@@ -8,12 +8,22 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::build::{
-    ArtifactTarget, Artifacts, Build, Environment, Logs, PhaseType, Source, Status, Variable, now,
+    ArtifactTarget, Artifacts, Build, CacheTarget, Environment, Logs, PhaseType, Source, Status, Variable,
+    now,
 };
 use crate::buildspec::Buildspec;
 use crate::error::Refusal;
 use crate::registry::{Entry, Start};
 use crate::{Service, executor};
+
+/// The machines for Linux containers; here all of them are this machine.
+const COMPUTE_TYPES: [&str; 5] = [
+    "BUILD_GENERAL1_SMALL",
+    "BUILD_GENERAL1_MEDIUM",
+    "BUILD_GENERAL1_LARGE",
+    "BUILD_GENERAL1_XLARGE",
+    "BUILD_GENERAL1_2XLARGE",
+];
 
 /// The parameters of `StartBuild`, as far as they have a meaning here.
 #[derive(Debug, Default, Deserialize)]
@@ -26,7 +36,9 @@ struct StartRequest {
     buildspec_override: Option<String>,
     environment_variables_override: Vec<Variable>,
     artifacts_override: Option<ArtifactTarget>,
+    cache_override: Option<CacheTarget>,
     image_override: Option<String>,
+    image_pull_credentials_type_override: Option<String>,
     compute_type_override: Option<String>,
     environment_type_override: Option<String>,
     privileged_mode_override: Option<bool>,
@@ -43,6 +55,7 @@ struct Project {
     source: Source,
     source_version: Option<String>,
     artifacts: ArtifactTarget,
+    cache: CacheTarget,
     #[serde(deserialize_with = "lenient_environment")]
     environment: Environment,
     service_role: String,
@@ -121,6 +134,13 @@ fn check(request: &StartRequest, project: &Project) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("Source type {other} is not available in the local cloud")));
         }
     }
+    check_environment(request)?;
+    let cache = request.cache_override.as_ref().unwrap_or(&project.cache);
+    match (cache.kind.as_str(), cache.location.as_deref()) {
+        ("NO_CACHE", _) => {}
+        ("S3", Some(location)) if !location.is_empty() => {}
+        _ => return Err(Refusal::invalid("Invalid cache: it must be NO_CACHE, or S3 with a location")),
+    }
     let kinds = ["PLAINTEXT", "SECRETS_MANAGER", "PARAMETER_STORE"];
     for variable in &request.environment_variables_override {
         if !kinds.contains(&variable.kind.as_str()) {
@@ -128,6 +148,21 @@ fn check(request: &StartRequest, project: &Project) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+fn check_environment(request: &StartRequest) -> Result<(), Refusal> {
+    if let Some(compute) = &request.compute_type_override
+        && !COMPUTE_TYPES.contains(&compute.as_str())
+    {
+        return Err(Refusal::invalid(format!("Invalid compute type: {compute}")));
+    }
+    match (request.image_override.as_deref(), request.image_pull_credentials_type_override.as_deref()) {
+        (Some(image), Some("SERVICE_ROLE")) if image.starts_with("aws/codebuild/") => {
+            Err(Refusal::invalid("CodeBuild's own images must be pulled with the credentials CODEBUILD"))
+        }
+        (_, None | Some("CODEBUILD" | "SERVICE_ROLE")) => Ok(()),
+        (_, Some(other)) => Err(Refusal::invalid(format!("Invalid image pull credentials type: {other}"))),
+    }
 }
 
 fn new_build(service: &Service, project: &Project, request: &StartRequest, number: u64) -> Build {
@@ -152,6 +187,7 @@ fn new_build(service: &Service, project: &Project, request: &StartRequest, numbe
             buildspec: request.buildspec_override.clone().or_else(|| project.source.buildspec.clone()),
         },
         artifacts: Artifacts::default(),
+        cache: request.cache_override.clone().unwrap_or_else(|| project.cache.clone()),
         environment: environment(project, request),
         service_role: request.service_role_override.clone().unwrap_or_else(|| project.service_role.clone()),
         logs: logs(service, &project.name, &uuid),
@@ -178,6 +214,9 @@ fn environment(project: &Project, request: &StartRequest) -> Environment {
     }
     if let Some(image) = &request.image_override {
         environment.image.clone_from(image);
+    }
+    if let Some(credentials) = &request.image_pull_credentials_type_override {
+        environment.image_pull_credentials_type = Some(credentials.clone());
     }
     if let Some(compute_type) = &request.compute_type_override {
         environment.compute_type.clone_from(compute_type);

@@ -1,6 +1,6 @@
 //! The two files people write, read strictly and to the end: every problem is told at once, each with its place.
 //!
-//! Text becomes a tree with places ([`yaml`]), the tree becomes a type ([`reader`]). The types are declared once, and
+//! Text becomes a tree with places ([`yaml`]), the tree becomes a type ([`reader`], [`record`]). The types are declared once, and
 //! their JSON Schemas and references are made of the same declarations ([`schema`], [`reference`](mod@reference)).
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub mod operator;
 pub mod pipeline;
 mod reader;
+mod record;
 pub mod reference;
 pub mod schema;
 mod shape;
@@ -16,9 +17,10 @@ mod suggest;
 mod values;
 mod yaml;
 
-pub(crate) use reader::did_you_mean;
+pub use reader::did_you_mean;
 pub use values::{
-    ChannelName, Command, DnsLabel, HealthPath, ImageName, MailAddress, OrNone, Percent, Version,
+    Builds, ChannelName, Command, ContainerImage, Dependency, DnsLabel, HealthPath, ImageName, LibraryName,
+    MailAddress, Minutes, OrNone, Percent, Retries, SecretReference, VariableName, VariableValue, Version,
 };
 pub use yaml::Place;
 
@@ -210,7 +212,7 @@ impl Places {
 
 impl Places {
     /// The keys of a top-level mapping, also of entries that could not be read.
-    fn keys(&self, field: &str) -> Vec<&str> {
+    pub(crate) fn keys(&self, field: &str) -> Vec<&str> {
         let entries = self.0.as_deref().and_then(yaml::Node::entries).unwrap_or_default();
         let entry = entries.iter().find(|entry| entry.key == field);
         let keys = entry.and_then(|entry| entry.value.entries()).unwrap_or_default();

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reader::{At, Readable, did_you_mean, listed, record};
+use super::reader::{At, Readable, did_you_mean, listed};
+use super::record::record;
 use super::shape::Shape;
 use super::values::True;
 use super::yaml::Node;

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use super::reader::{Readable, record};
+use super::reader::Readable;
+use super::record::record;
 use super::shape::Shape;
 use super::{
-    ChannelName, Command, DnsLabel, FileErrors, HealthPath, ImageName, MailAddress, OrNone, Percent, Reading,
-    Version,
+    Builds, ChannelName, Command, ContainerImage, Dependency, DnsLabel, FileErrors, HealthPath, ImageName,
+    LibraryName, MailAddress, Minutes, OrNone, Percent, Reading, Retries, SecretReference, VariableName,
+    VariableValue, Version,
 };
 use crate::ids::{RepositoryPath, ServiceName};
+use crate::spec::{Compute, OlderRuns, Severity};
 
 /// Where the file lies in the repository.
 pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
@@ -26,10 +29,19 @@ record! {
         /// Services and components by name. With it, exactly those named exist, and each field that one leaves out is
         /// filled by convention.
         pub services: Option<BTreeMap<ServiceName, Option<ServiceEntry>>> => "every `backend/<service>/` with a `Dockerfile` is a service; every `infrastructure/kubernetes/<name>-deployment.yaml` without a service is a component",
+        /// Code that services share and that is no service itself, by name, for `depends_on`.
+        pub libraries: Option<BTreeMap<LibraryName, Option<LibraryEntry>>> => "none",
+        /// Files and folders that everything reads: a change of one of them tests all again.
+        pub global: Option<Vec<RepositoryPath>> => "none",
         /// The integration tests.
         pub integration: Option<IntegrationEntry> => "`pytest integration_tests/ -v` where the folder exists, else none",
         /// The repository-wide checks.
         pub checks: Option<ChecksEntry> => "as its fields say",
+        /// The most test builds of one run at a time.
+        pub max_parallel_builds: Option<Builds> => "as many as CodeBuild's own limit allows",
+        /// What becomes of a delivering branch's unfinished run when a newer commit arrives: it finishes, or it is
+        /// cancelled as long as its rollout has not begun.
+        pub older_runs: Option<OlderRuns> => "`finish`",
         /// Who hears of the run beside GitHub.
         pub notifications: Option<NotificationsEntry> => "nobody",
     }
@@ -43,6 +55,8 @@ record! {
         pub path: Option<RepositoryPath> => "`backend/<service>`",
         /// Its unit tests. A component takes none.
         pub test: Option<TestEntry> => "as its fields say",
+        /// What its tests read beside its own folder: services, libraries, files and folders. A component takes none.
+        pub depends_on: Option<Vec<Dependency>> => "every folder beside its own that is neither a service's nor a library's",
         /// The name of its ECR repository, without registry and tag. With `none` it is a component: manifests that are
         /// deployed and watched, neither built nor tested.
         pub image: Option<OrNone<ImageName>> => "`vive-sphere/<service>`",
@@ -63,6 +77,43 @@ record! {
         pub command: Option<Command> => "`pytest <path>/tests/ -v --cov=<path>`",
         /// The least line coverage in percent. With `none` it is not judged.
         pub coverage: Option<OrNone<Percent>> => "80",
+        /// Whether line coverage may not fall below that of the branch which a pull request is to be merged into.
+        pub not_below_base: Option<bool> => "`false`",
+        /// Files that the command leaves beside pytest's own reports: `JUnit` XML, Cobertura XML, coverage.py's
+        /// JSON or SARIF.
+        pub reports: Option<Vec<RepositoryPath>> => "none",
+        /// How often pytest tries a failed test again.
+        pub retries: Option<Retries> => "0",
+        ..pub build: BuildEntry,
+    }
+}
+
+record! {
+    /// What a build runs in.
+    #[derive(Default)]
+    pub struct BuildEntry {
+        /// Environment variables, at most 50 together with `secrets`.
+        pub environment: Option<BTreeMap<VariableName, VariableValue>> => "none",
+        /// Environment variables whose values come from Secrets Manager, each from a secret below `<stack>/test/`:
+        /// `pypi` means `<stack>/test/pypi`.
+        pub secrets: Option<BTreeMap<VariableName, SecretReference>> => "none",
+        /// The image of the build's container.
+        pub image: Option<ContainerImage> => "the stack's",
+        /// The size of the machine.
+        pub compute: Option<Compute> => "the stack's",
+        /// The most minutes that the build may take.
+        pub timeout: Option<Minutes> => "the stack's",
+    }
+}
+
+record! {
+    /// Code that services share and that is no service itself.
+    #[derive(Default)]
+    pub struct LibraryEntry {
+        /// Its file or folder.
+        pub path: Option<RepositoryPath> => "`backend/<library>`",
+        /// What it reads itself: services, libraries, files and folders.
+        pub depends_on: Option<Vec<Dependency>> => "nothing",
     }
 }
 
@@ -81,9 +132,34 @@ record! {
 
 record! {
     /// The integration tests.
+    #[derive(Default)]
     pub struct IntegrationEntry {
         /// The shell command, run from the repository's root.
-        pub command: Command,
+        pub command: Option<Command> => "`pytest integration_tests/ -v`",
+        /// Files that the command leaves, as of a service's tests.
+        pub reports: Option<Vec<RepositoryPath>> => "none",
+        /// What the tests read beside `integration_tests/` and the services that they start: services, libraries, files
+        /// and folders.
+        pub depends_on: Option<Vec<Dependency>> => "all that the services' tests read; without `integration_tests/` the whole repository",
+        /// What the build starts before the command, in this order.
+        pub services: Option<Vec<StartedEntry>> => "nothing",
+        /// How often pytest tries a failed test again.
+        pub retries: Option<Retries> => "0",
+        ..pub build: BuildEntry,
+    }
+}
+
+record! {
+    /// What the build starts before the command.
+    pub struct StartedEntry {
+        /// Its name, a service's or another.
+        pub name: ServiceName,
+        /// The shell command that starts it, run from the repository's root.
+        pub start: Command,
+        /// The port on which it listens.
+        pub port: NonZeroU16,
+        /// The path that answers with a status of 200 to 299 once it is ready.
+        pub ready: Option<HealthPath> => "`/api/v1/<name>/health`",
     }
 }
 
@@ -95,6 +171,16 @@ record! {
         pub flake8: Option<Vec<RepositoryPath>> => "those of `backend/` and `docs/` that exist",
         /// Files or folders for bandit. An empty list switches it off.
         pub bandit: Option<Vec<RepositoryPath>> => "`backend/` where it exists",
+        /// The least severity of a bandit or SARIF finding that fails the checks.
+        pub severity: Option<Severity> => "`medium`",
+        /// A shell command beside them, run from the repository's root.
+        pub command: Option<Command> => "none",
+        /// Files that the command leaves, as of a service's tests.
+        pub reports: Option<Vec<RepositoryPath>> => "none",
+        /// What the checks read beside the files and folders of flake8 and bandit: services, libraries, files and
+        /// folders.
+        pub depends_on: Option<Vec<Dependency>> => "nothing; with a `command` the whole repository",
+        ..pub build: BuildEntry,
     }
 }
 

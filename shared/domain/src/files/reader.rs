@@ -1,7 +1,7 @@
-//! From the tree of a file to its type: one declaration of a type gives its reader, which goes on after a problem, and
-//! its [`Shape`], of which the JSON Schema and the reference are made.
+//! From the tree of a file to its type: each type has a reader, which goes on after a problem, and a [`Shape`], of
+//! which the JSON Schema and the reference are made. Mappings with fixed fields are declared in [`super::record`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -23,105 +23,6 @@ pub(crate) trait Readable: Sized {
 
     /// Its form, as people and editors need to know it.
     fn shape() -> Shape;
-}
-
-/// Declares a mapping with fixed fields: the type, its reader and its shape. After `=>` stands what holds where the
-/// field is left out.
-macro_rules! record {
-    (
-        $(#[doc = $doc:literal])*
-        $(#[derive($derive:ident)])?
-        $visibility:vis struct $name:ident {
-            $($(#[doc = $about:literal])+ $field_visibility:vis $field:ident: $type:ty $(=> $left_out:literal)?,)*
-        }
-    ) => {
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq, Eq $(, $derive)?)]
-        $visibility struct $name {
-            $($(#[doc = $about])+ $field_visibility $field: $type,)*
-        }
-
-        impl $crate::files::reader::Readable for $name {
-            fn read(
-                node: &$crate::files::yaml::Node,
-                problems: &mut $crate::files::Problems,
-            ) -> Option<Self> {
-                let fields = $crate::files::reader::Fields::of(node, &[$(stringify!($field)),*], problems)?;
-                $(let $field = fields.read::<$type>(stringify!($field), problems);)*
-                Some(Self { $($field: $field?,)* })
-            }
-
-            fn shape() -> $crate::files::shape::Shape {
-                $crate::files::shape::Shape::Record {
-                    about: concat!($($doc, "\n",)*),
-                    fields: vec![$($crate::files::shape::Field {
-                        name: stringify!($field),
-                        about: concat!($($about, "\n",)+),
-                        required: <$type as $crate::files::reader::Readable>::absent().is_none(),
-                        left_out: concat!("", $($left_out)?),
-                        shape: <$type as $crate::files::reader::Readable>::shape(),
-                    },)*],
-                }
-            }
-        }
-    };
-}
-pub(super) use record;
-
-/// The fields of a mapping, those that are not known already refused.
-pub(super) struct Fields<'a> {
-    place: Place,
-    values: HashMap<&'a str, (&'a Node, Place)>,
-    /// Known names that are there, but misspelt.
-    meant: Vec<String>,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(node: &'a Node, known: &[&str], problems: &mut Problems) -> Option<Self> {
-        let Some(entries) = node.entries() else {
-            let message = expected("a mapping (`key: value`)", node);
-            let allowed = listed(known.iter().copied());
-            problems.at(node.place, format!("{message}; allowed keys: {allowed}"));
-            return None;
-        };
-        let mut meant = Vec::new();
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            meant.extend(nearest(&entry.key, known.iter().copied()).map(ToOwned::to_owned));
-            let near = did_you_mean(&entry.key, known.iter().copied());
-            problems.at(
-                entry.place,
-                format!(
-                    "unknown field `{}`;{near} allowed: {}",
-                    text::first_line(&entry.key, 80),
-                    listed(known.iter().copied())
-                ),
-            );
-        }
-        let values = entries.iter().map(|entry| (entry.key.as_str(), (&*entry.value, entry.place))).collect();
-        Some(Self { place: node.place, values, meant })
-    }
-
-    /// A field's value. A key without a value counts as left out.
-    pub(super) fn read<T: Readable>(&self, name: &str, problems: &mut Problems) -> Option<T> {
-        match self.values.get(name) {
-            Some((node, place)) if node.is_null() => T::absent().or_else(|| {
-                problems.at(*place, format!("`{name}` has no value: it must be {}", T::shape().in_words()));
-                None
-            }),
-            Some((node, _)) => match T::read(node, problems) {
-                Some(value) => Some(value),
-                // What is optional need not stop the reading of its neighbours.
-                None => T::absent(),
-            },
-            // Told already, as an unknown field.
-            None if self.meant.iter().any(|meant| meant == name) => T::absent(),
-            None => T::absent().or_else(|| {
-                let form = T::shape().in_words();
-                problems.at(self.place, format!("the field `{name}` is missing: it must be {form}"));
-                None
-            }),
-        }
-    }
 }
 
 impl<T: Readable> Readable for Option<T> {
@@ -252,6 +153,31 @@ pub(super) fn number_in_words(what: &str, bounds: &std::ops::RangeInclusive<u64>
     }
 }
 
+/// Reads one of a few words.
+pub(super) fn read_word(
+    node: &Node,
+    what: &str,
+    words: &[&'static str],
+    problems: &mut Problems,
+) -> Option<&'static str> {
+    let given = match &node.value {
+        Value::Scalar(scalar) => scalar.text.as_str(),
+        Value::List(_) | Value::Map(_) => "",
+    };
+    let word = words.iter().find(|word| **word == given).copied();
+    if word.is_none() {
+        let near = did_you_mean(given, words.iter().copied());
+        let near = if near.is_empty() { near } else { format!(";{near}") };
+        problems.at(node.place, expected(&words_in_words(what, words), node) + &near);
+    }
+    word
+}
+
+/// The choice, then its words in backticks.
+pub(super) fn words_in_words(what: &str, words: &[&str]) -> String {
+    format!("{what}, one of {}", listed(words.iter().copied()))
+}
+
 /// Whether the node is this word.
 pub(super) fn is_word(node: &Node, word: &str) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if scalar.text == word)
@@ -302,7 +228,7 @@ pub(super) fn expected(what: &str, node: &Node) -> String {
 }
 
 /// ` did you mean …?`, or nothing.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(given, known).map(|name| format!(" did you mean `{name}`?")).unwrap_or_default()
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::reader::listed;
 use super::schema::one_line;
 use super::shape::{Field, Shape};
 use super::{operator, pipeline};
@@ -62,7 +63,12 @@ fn mapping(place: String, shape: &Shape) -> Option<(String, Shape)> {
         Shape::Map { values, .. } => mapping(format!("{place}.<name>"), values),
         Shape::List(items) => mapping(format!("{place}[]"), items),
         Shape::OrNone(value) | Shape::Optional(value) => mapping(place, value),
-        Shape::Text(_) | Shape::Number { .. } | Shape::One | Shape::True => None,
+        Shape::Text(_)
+        | Shape::Number { .. }
+        | Shape::One
+        | Shape::True
+        | Shape::Flag
+        | Shape::Choice { .. } => None,
     }
 }
 
@@ -71,9 +77,9 @@ fn type_of(shape: &Shape) -> String {
         Shape::Record { .. } => "mapping".to_owned(),
         Shape::Map { values, .. } => format!("mapping of names to {}", plural(values)),
         Shape::List(items) => format!("list of {}", plural(items)),
-        Shape::Text(_) => "text".to_owned(),
+        Shape::Text(_) | Shape::Choice { .. } => "text".to_owned(),
         Shape::Number { .. } | Shape::One => "number".to_owned(),
-        Shape::True => "flag".to_owned(),
+        Shape::True | Shape::Flag => "flag".to_owned(),
         Shape::OrNone(value) => format!("{} or `none`", type_of(value)),
         Shape::Optional(value) => type_of(value),
     }
@@ -83,9 +89,9 @@ fn plural(shape: &Shape) -> &'static str {
     match shape {
         Shape::Record { .. } | Shape::Map { .. } => "mappings",
         Shape::List(_) => "lists",
-        Shape::Text(_) => "texts",
+        Shape::Text(_) | Shape::Choice { .. } => "texts",
         Shape::Number { .. } | Shape::One => "numbers",
-        Shape::True => "flags",
+        Shape::True | Shape::Flag => "flags",
         Shape::OrNone(value) | Shape::Optional(value) => plural(value),
     }
 }
@@ -111,6 +117,8 @@ fn allowed(shape: &Shape) -> String {
         },
         Shape::One => "`1`".to_owned(),
         Shape::True => "`true`".to_owned(),
+        Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::Choice { words, .. } => format!("one of {}", listed(words.iter().copied())),
         Shape::OrNone(value) | Shape::Optional(value) => allowed(value),
     }
 }

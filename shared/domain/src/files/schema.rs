@@ -63,6 +63,8 @@ fn of(shape: &Shape) -> Map<String, Value> {
         },
         Shape::One => json!({"type": "integer", "const": 1}),
         Shape::True => json!({"type": "boolean", "const": true}),
+        Shape::Flag => json!({"type": "boolean"}),
+        Shape::Choice { words, .. } => json!({"type": "string", "enum": words}),
         Shape::OrNone(value) => json!({"anyOf": [of(value), {"const": "none"}]}),
         Shape::Optional(value) => Value::Object(or_nothing(of(value))),
     };
@@ -78,6 +80,9 @@ fn or_nothing(mut schema: Map<String, Value>) -> Map<String, Value> {
         *kind = json!([kind, "null"]);
     } else if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
         choices.push(json!({"type": "null"}));
+    }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.push(Value::Null);
     }
     schema
 }

@@ -3,7 +3,7 @@
 //! Nothing that runs on AWS asks for a shape, but for the few words of a problem, so that it costs the functions
 //! next to nothing.
 
-use super::reader::number_in_words;
+use super::reader::{number_in_words, words_in_words};
 
 /// The form of a value.
 #[derive(Debug, Clone)]
@@ -37,6 +37,15 @@ pub(crate) enum Shape {
     One,
     /// Only `true`.
     True,
+    /// `true` or `false`.
+    Flag,
+    /// One of a few words.
+    Choice {
+        /// What it chooses, with an article.
+        what: &'static str,
+        /// The words, in their order.
+        words: &'static [&'static str],
+    },
     /// A value, or the word `none`.
     OrNone(Box<Shape>),
     /// A value that may be left out, or be empty.
@@ -83,6 +92,8 @@ impl Shape {
             Self::Number { what, bounds } => number_in_words(what, bounds),
             Self::One => "`1`".to_owned(),
             Self::True => "`true`".to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
+            Self::Choice { what, words } => words_in_words(what, words),
             Self::OrNone(value) => format!("{}, or the word `none`", value.in_words()),
             Self::Optional(value) => value.in_words(),
         }

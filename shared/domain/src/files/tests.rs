@@ -115,11 +115,11 @@ check: {}
 ";
     let told = pipeline::parse(file).expect_err("many problems").0;
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(told.join("\n"), @r#"
-    line 4, column 12: unknown field `comand`; did you mean `command`? allowed: `command`, `coverage`
+    insta::assert_snapshot!(told.join("\n"), @r"
+    line 4, column 12: unknown field `comand`; did you mean `command`? allowed: `command`, `coverage`, `not_below_base`, `reports`, `retries`, `environment`, `secrets`, `image`, `compute`, `timeout`
     line 4, column 38: expected a percentage without `%`, 0 to 100, found the number `101`; `none` is allowed too
     line 5, column 12: `Auth` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag; `none` is allowed too
-    line 6, column 5: unknown field `helth`; did you mean `health`? allowed: `path`, `test`, `image`, `dockerfile`, `manifests`, `health`
+    line 6, column 5: unknown field `helth`; did you mean `health`? allowed: `path`, `test`, `depends_on`, `image`, `dockerfile`, `manifests`, `health`
     line 7, column 3: `authentication` is there twice in the same mapping; keep one of them
     line 8, column 3: `Gateway` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
     line 9, column 18: expected text, found the number `7`; put it in quotes
@@ -128,8 +128,8 @@ check: {}
     line 10, column 22: `../outside` is not a valid path: a relative path of at most 255 characters without `..`, `\` or control characters
     line 13, column 24: `deploys` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
     line 13, column 41: `me` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
-    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `integration`, `checks`, `notifications`
-    "#);
+    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `notifications`
+    ");
 }
 
 #[test]

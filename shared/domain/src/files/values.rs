@@ -84,6 +84,13 @@ macro_rules! checked_text {
     };
 }
 
+mod build;
+
+pub use build::{
+    Builds, ContainerImage, Dependency, LibraryName, Minutes, Percent, Retries, SecretReference,
+    VariableName, VariableValue,
+};
+
 checked_text!(
     /// A shell command, run from the repository's root.
     Command, "command", "one line of 1 to 4096 characters without control characters",
@@ -238,6 +245,24 @@ impl Readable for True {
     }
 }
 
+/// Whether something holds.
+impl Readable for bool {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let word = match &node.value {
+            Value::Scalar(scalar) if scalar.plain => scalar.text.parse().ok(),
+            _ => None,
+        };
+        if word.is_none() {
+            problems.at(node.place, expected("`true` or `false`", node));
+        }
+        word
+    }
+
+    fn shape() -> Shape {
+        Shape::Flag
+    }
+}
+
 /// A value, or the word `none`: what the convention would fill in is not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrNone<T> {
@@ -272,28 +297,6 @@ impl<T: Readable> Readable for OrNone<T> {
 
     fn shape() -> Shape {
         Shape::OrNone(Box::new(T::shape()))
-    }
-}
-
-/// A percentage, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percent(u8);
-
-impl Percent {
-    /// 0 to 100.
-    pub fn get(self) -> u8 {
-        self.0
-    }
-}
-
-impl Readable for Percent {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let number = read_number(node, "a percentage without `%`", 0..=100, problems)?;
-        u8::try_from(number).ok().map(Self)
-    }
-
-    fn shape() -> Shape {
-        Shape::Number { what: "a percentage without `%`", bounds: 0..=100 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One service or component of the plan.
 
-use super::tree::plain;
+use super::tree::{normal, plain};
 use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
 use crate::files::{DnsLabel, ImageName, OrNone, Step};
@@ -20,7 +20,7 @@ impl Planner<'_> {
         }
         let problems = self.problems.len();
         let folder = match &entry.path {
-            Some(path) => plain(path.as_str()).to_owned(),
+            Some(path) => normal(path.as_str()),
             None => format!("{SERVICES_FOLDER}/{name}"),
         };
         let path = self.path(name, "path", &folder);
@@ -64,8 +64,11 @@ impl Planner<'_> {
     /// A component that the file names with `image: none`.
     fn named_component(&mut self, name: &ServiceName, entry: &ServiceEntry) -> Option<ServiceSpec> {
         let problems = self.problems.len();
-        for (field, is_there) in [("test", entry.test.is_some()), ("dockerfile", entry.dockerfile.is_some())]
-        {
+        for (field, is_there) in [
+            ("test", entry.test.is_some()),
+            ("dockerfile", entry.dockerfile.is_some()),
+            ("depends_on", entry.depends_on.is_some()),
+        ] {
             if is_there {
                 let message = format!(
                     "service `{name}` has `image: none` and `{field}`: a component is neither built nor tested; take \
@@ -87,6 +90,16 @@ impl Planner<'_> {
 
     fn test(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> TestSpec {
         let entry = entry.test.clone().unwrap_or_default();
+        let way = [Step::Key("services"), Step::Key(name.as_str()), Step::Key("test")];
+        let build = self.settings(&way, &entry.build, entry.retries);
+        let not_below_base = entry.not_below_base.unwrap_or_default();
+        if not_below_base && entry.coverage == Some(OrNone::None) {
+            let message = format!(
+                "service `{name}` has `coverage: none` and `not_below_base`: what is not judged cannot be compared; \
+                 write `coverage: 0`, or take one of them out"
+            );
+            self.of_service(name, &[Step::Key("test"), Step::Key("not_below_base")], message);
+        }
         let tests = format!("{folder}/tests");
         let command = entry.command.map_or_else(
             || {
@@ -104,7 +117,8 @@ impl Planner<'_> {
             None => Some(COVERAGE),
         };
         let requirements = self.tree.requirements(&[folder]);
-        TestSpec { command, coverage, requirements, ..TestSpec::default() }
+        let reports = entry.reports.unwrap_or_default();
+        TestSpec { command, coverage, not_below_base, reports, requirements, build }
     }
 
     fn image(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> Option<ImageSpec> {

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod reads;
+
 const EXAMPLE: &[&str] = &[
     "README.md",
     "requirements-dev.txt",

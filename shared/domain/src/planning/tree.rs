@@ -44,6 +44,16 @@ impl Tree {
         names.into_iter().filter(|name| !name.contains('/')).collect()
     }
 
+    /// The paths of the folders directly in a folder, sorted; `.` is the root.
+    pub(super) fn folders_in(&self, folder: &str) -> Vec<String> {
+        let prefix = if folder == "." { String::new() } else { format!("{folder}/") };
+        let inner = self.below(&prefix).filter_map(|path| {
+            let (name, _) = path[prefix.len()..].split_once('/')?;
+            Some(format!("{prefix}{name}"))
+        });
+        inner.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The names of a folder's subfolders that hold the file directly, sorted.
     pub(super) fn folders_with(&self, file: &str, folder: &str) -> Vec<String> {
         let names = self.below_names(folder);
@@ -92,6 +102,13 @@ impl Tree {
     fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a String> {
         self.files.range(prefix.to_owned()..).take_while(move |path| path.starts_with(prefix))
     }
+}
+
+/// The path as the commit has it, whatever people write for it: without `.`, `/` behind, or two of them; `.` is the
+/// root.
+pub(super) fn normal(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 /// The path without what people add to it: `./` before, `/` behind.

@@ -74,6 +74,8 @@ pub struct BuildStatus {
     pub log: Option<String>,
     /// What the machinery says about a bad end: phase and message.
     pub reason: Option<String>,
+    /// The SHA-256 of the `result.zip` that CodeBuild uploaded, in hexadecimal. Who else may write there leaves another.
+    pub digest: Option<String>,
 }
 
 /// CodeBuild's states.
@@ -85,7 +87,10 @@ pub enum BuildState {
     Succeeded,
     /// A command failed.
     Failed,
-    /// The machinery failed.
+    /// No command ran: what the pipeline file asks for, an image or a secret, is not to be had. The reason is a
+    /// sentence that says the next step.
+    Refused,
+    /// The machinery failed before or beside the commands; the same build may well pass when it is begun anew.
     Fault,
     /// It took too long.
     TimedOut,

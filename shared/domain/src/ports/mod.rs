@@ -28,5 +28,5 @@ pub use repositories::{Front, Green, Greens, Lines, Repositories};
 pub use secrets::{Secret, Secrets};
 pub use store::{
     Deliveries, Delivery, DeliveryState, Due, Environments, Fence, Lease, Locking, Noted, NoticeBook, Parked,
-    Picture, Release, Runs, Said, Timeline, Told,
+    Picture, Receipt, Release, Runs, Said, Timeline, Told,
 };

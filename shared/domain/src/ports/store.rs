@@ -93,9 +93,23 @@ pub enum DeliveryState {
     Planned(RunId),
 }
 
+/// What was known of a delivery when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receipt {
+    /// Nothing; it is recorded now.
+    New,
+    /// Its id, as recorded here: GitHub delivers it again, or somebody else uses the id.
+    Known(Delivery),
+    /// Its body, under another id, as recorded here. Nothing is recorded under this one.
+    Before(Delivery),
+}
+
 /// Webhook deliveries.
 pub trait Deliveries: Send + Sync {
-    /// Records a delivery if it is new; answers what is recorded now.
+    /// Records a delivery and whose body that is, if id and body are new; else tells what is known and changes nothing.
+    fn receive(&self, delivery: &Delivery) -> impl Future<Output = Answer<Receipt>> + Send;
+    /// Records a delivery under its id alone, if that is new; answers what is recorded now. Its body may come again
+    /// under other ids.
     fn record(&self, delivery: &Delivery) -> impl Future<Output = Answer<Delivery>> + Send;
     /// Notes what became of it.
     fn note(&self, id: &DeliveryId, state: &DeliveryState) -> impl Future<Output = Answer<()>> + Send;

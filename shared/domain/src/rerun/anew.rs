@@ -23,6 +23,9 @@ impl Anew<'_> {
         if id.subject.is_rollback() {
             return Err(Refusal::WayBack(self.forward(Stage::Deploy)));
         }
+        if self.head.stop.is_some() && !self.head.is_finished() {
+            return Err(Refusal::BeingCancelled);
+        }
         if let Some(busy) = self.at_work() {
             return Err(Refusal::UnderWay(busy.id.clone()));
         }
@@ -105,7 +108,7 @@ impl Anew<'_> {
 
     /// The task had passed: it runs, and nobody comes after it.
     fn alone(&self) -> Result<Reopening, Refusal> {
-        let (id, mut head) = (&self.task.id, self.head.clone());
+        let (id, mut head) = (&self.task.id, Run { stop: None, ..self.head.clone() });
         if id.stage != Stage::Test && !head.is_finished() {
             return Err(Refusal::RunUnderWay(id.clone()));
         }
@@ -180,7 +183,7 @@ impl Anew<'_> {
 
     /// The head as active again. What a finished run had freed is taken under the next round.
     fn reopened(&self) -> Run {
-        let mut head = self.head.clone();
+        let mut head = Run { stop: None, ..self.head.clone() };
         let ends = matches!(head.opening, Some(Opening { what: Onset::Finish(_), .. }));
         if head.is_finished() || ends {
             head.round += 1;

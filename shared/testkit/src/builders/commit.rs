@@ -6,8 +6,18 @@ use std::io::{Cursor, Write as _};
 use domain::spec::{Plan, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
+/// GitHub's zip of a commit whose files lead to this plan. Of another number it has another content, which every test
+/// reads, so that none is taken over from another commit.
+pub fn a_commit_of(number: u64, plan: &Plan) -> Vec<u8> {
+    with(plan, &[("backend/conftest.py", format!("NUMBER = {number}"))])
+}
+
 /// GitHub's zip of a commit whose files lead to this plan.
 pub fn a_commit(plan: &Plan) -> Vec<u8> {
+    with(plan, &[])
+}
+
+fn with(plan: &Plan, more: &[(&str, String)]) -> Vec<u8> {
     let mut files = vec![("infrastructure/ci_cd/pipeline.yaml".to_owned(), pipeline_file(plan))];
     for service in &plan.services {
         if service.image.is_some() {
@@ -19,6 +29,7 @@ pub fn a_commit(plan: &Plan) -> Vec<u8> {
     if plan.integration.is_some() {
         files.push(("integration_tests/test_all.py".to_owned(), String::new()));
     }
+    files.extend(more.iter().map(|(path, text)| ((*path).to_owned(), text.clone())));
     let files: Vec<_> =
         files.iter().map(|(path, text)| (format!("repository-abc/{path}"), text.as_bytes())).collect();
     a_zip(&files)
@@ -38,6 +49,9 @@ pub fn a_zip<P: AsRef<str>, B: AsRef<[u8]>>(entries: &[(P, B)]) -> Vec<u8> {
 /// Only what the convention would decide otherwise.
 fn pipeline_file(plan: &Plan) -> String {
     let mut text = "version: 1\n".to_owned();
+    if let Some(most) = plan.max_parallel_builds {
+        writeln!(text, "max_parallel_builds: {most}").expect("memory takes every text");
+    }
     if plan.checks.is_none() {
         text.push_str("checks: {flake8: [], bandit: []}\n");
     }

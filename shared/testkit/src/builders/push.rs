@@ -1,11 +1,12 @@
 //! GitHub's webhooks as API Gateway hands them over.
 
-use domain::ids::Sha;
+use domain::ids::{DeliveryId, Sha};
+use domain::ports::{Delivery, DeliveryState};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::fakes::WEBHOOK_SECRET;
+use crate::fakes::{WEBHOOK_SECRET, World};
 
 /// A push of a commit to a branch of `vive-sphere/bot-manager`.
 pub fn a_push(branch: &str, before: Option<&Sha>, after: &Sha) -> Value {
@@ -39,4 +40,15 @@ pub fn a_webhook(event: &str, delivery: &str, body: &str) -> Value {
         "body": body,
         "isBase64Encoded": false,
     })
+}
+
+/// Records a delivery as one that was sent on to plan, past the webhook.
+pub fn recorded(world: &World, id: &DeliveryId) {
+    world.store.keep_delivery(Delivery {
+        id: id.clone(),
+        event: "test".to_owned(),
+        body: String::new(),
+        received: world.clock.now(),
+        state: DeliveryState::Enqueued,
+    });
 }

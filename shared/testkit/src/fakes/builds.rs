@@ -8,6 +8,7 @@ use domain::message::TASK_VARIABLE;
 use domain::ports::{Answer, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault};
 use domain::time::Timestamp;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::clock::Clock;
 use super::shared::Shared;
@@ -89,10 +90,21 @@ impl MemoryBuilds {
             let build = state.builds.iter_mut().find(|build| build.id == id)?;
             if build.status.state == BuildState::InProgress {
                 let log = Some(format!("https://logs.example/{id}"));
-                build.status = BuildStatus { state: ended, log, reason: reason.map(str::to_owned) };
+                build.status =
+                    BuildStatus { state: ended, log, reason: reason.map(str::to_owned), digest: None };
             }
             Some(build.clone())
         })
+    }
+
+    /// Ends a build that runs, and lets CodeBuild tell that these bytes are what it uploaded.
+    pub fn end_leaving(&self, id: &str, ended: BuildState, result: &[u8]) {
+        self.end(id, ended, None);
+        let digest = hex::encode(Sha256::digest(result));
+        self.state.with(|state| {
+            let build = state.builds.iter_mut().find(|build| build.id == id);
+            build.into_iter().for_each(|build| build.status.digest = Some(digest.clone()));
+        });
     }
 
     fn begin(&self, request: &BuildRequest) -> Answer<BuildStart> {
@@ -115,7 +127,7 @@ impl MemoryBuilds {
                 return Ok(BuildStart::Busy);
             }
             let id = format!("{}:{}", self.project, state.builds.len() + 1);
-            let status = BuildStatus { state: BuildState::InProgress, log: None, reason: None };
+            let status = BuildStatus { state: BuildState::InProgress, log: None, reason: None, digest: None };
             state.builds.push(FakeBuild { id: id.clone(), request: request.clone(), started: now, status });
             Ok(BuildStart::Started(id))
         })

@@ -21,6 +21,7 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
         tasks,
         told,
         deliveries,
+        bodies,
         fences,
         locks,
         releases,
@@ -60,6 +61,9 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
     }
     for (id, delivery) in deliveries {
         add(format!("delivery#{id}"), json!(delivery));
+    }
+    for (hash, id) in bodies {
+        add(format!("body#{hash}"), json!(id));
     }
     for ((repository, environment), fence) in fences {
         add(format!("environment#{repository}#{environment} fence"), json!(fence));

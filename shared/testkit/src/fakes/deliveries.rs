@@ -1,7 +1,7 @@
 //! Webhook deliveries, whose state only goes forwards.
 
 use domain::ids::DeliveryId;
-use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault};
+use domain::ports::{Answer, Deliveries, Delivery, DeliveryState, Fault, Receipt};
 
 use super::store::{MemoryStore, Tables};
 
@@ -18,6 +18,21 @@ impl MemoryStore {
 }
 
 impl Deliveries for MemoryStore {
+    async fn receive(&self, delivery: &Delivery) -> Answer<Receipt> {
+        let write = |tables: &mut Tables| {
+            if let Some(known) = tables.deliveries.get(&delivery.id) {
+                return Receipt::Known(known.clone());
+            }
+            let bringer = tables.bodies.entry(delivery.body.clone()).or_insert_with(|| delivery.id.clone());
+            if let Some(first) = tables.deliveries.get(bringer) {
+                return Receipt::Before(first.clone());
+            }
+            tables.deliveries.insert(delivery.id.clone(), delivery.clone());
+            Receipt::New
+        };
+        self.wire.call("store.receive", || Ok(self.tables.with(write))).await
+    }
+
     async fn record(&self, delivery: &Delivery) -> Answer<Delivery> {
         let write = |tables: &mut Tables| {
             tables.deliveries.entry(delivery.id.clone()).or_insert_with(|| delivery.clone()).clone()

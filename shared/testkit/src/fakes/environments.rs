@@ -10,6 +10,25 @@ use super::wire::Guard;
 const CURRENT: &str = "current";
 const VERIFIED: &str = "verified";
 
+impl MemoryStore {
+    /// The (current, last verified) release of a service, past the wire.
+    pub fn releases_of(
+        &self,
+        repository: &RepositoryName,
+        environment: &EnvironmentName,
+        service: &ServiceName,
+    ) -> (Option<Release>, Option<Release>) {
+        self.tables.with(|tables| tables.releases_of(&place(repository, environment), service))
+    }
+}
+
+impl Tables {
+    fn releases_of(&self, place: &Place, service: &ServiceName) -> (Option<Release>, Option<Release>) {
+        let release = |kind| self.releases.get(&(place.clone(), service.clone(), kind)).cloned();
+        (release(CURRENT), release(VERIFIED))
+    }
+}
+
 impl Environments for MemoryStore {
     async fn fence(
         &self,
@@ -95,10 +114,7 @@ impl Environments for MemoryStore {
         service: &ServiceName,
     ) -> Answer<(Option<Release>, Option<Release>)> {
         let place = place(repository, environment);
-        let read = |tables: &mut Tables| {
-            let release = |kind| tables.releases.get(&(place.clone(), service.clone(), kind)).cloned();
-            (release(CURRENT), release(VERIFIED))
-        };
+        let read = |tables: &mut Tables| tables.releases_of(&place, service);
         self.wire.call("store.releases", || Ok(self.tables.with(read))).await
     }
 }

@@ -1,12 +1,22 @@
 //! The newest run of each line, and the green results.
 
-use domain::ids::{Line, RepositoryName, Subject};
-use domain::ports::{Answer, Front, Green, Greens, Lines, Written};
+use domain::ids::{Line, RepositoryName, RunId, Subject};
+use domain::ports::{Answer, Delivery, Front, Green, Greens, Lines, Written};
 
 use super::store::{MemoryStore, Tables};
 use super::wire::Guard;
 
 impl MemoryStore {
+    /// A run's tasks were never written, past the wire.
+    pub fn forget_tasks(&self, run: &RunId) {
+        self.tables.with(|tables| tables.tasks.remove(run));
+    }
+
+    /// What a test wants to be recorded of a delivery, past the wire.
+    pub fn keep_delivery(&self, delivery: Delivery) {
+        self.tables.with(|tables| tables.deliveries.insert(delivery.id.clone(), delivery));
+    }
+
     /// The newest run of a line, past the wire.
     pub fn front_of(&self, repository: &RepositoryName, line: &Line) -> Option<Front> {
         self.tables.with(|tables| tables.fronts.get(&(repository.clone(), line.clone())).cloned())

@@ -36,6 +36,8 @@ pub(super) struct Tables {
     pub(super) told: BTreeMap<RunId, Told>,
     pub(super) timelines: BTreeMap<RunId, BTreeMap<String, Entry>>,
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// The delivery that brought a body first, by the body's hash.
+    pub(super) bodies: BTreeMap<String, DeliveryId>,
     pub(super) watched: BTreeMap<RepositoryName, Timestamp>,
     pub(super) tips: BTreeMap<RepositoryName, Tips>,
     pub(super) fronts: BTreeMap<(RepositoryName, Line), Front>,

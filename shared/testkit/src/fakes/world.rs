@@ -29,6 +29,8 @@ pub struct World {
     pub artifacts: MemoryArtifacts,
     /// The test project.
     pub tests: MemoryBuilds,
+    /// The test project of strangers' runs.
+    pub untrusted: MemoryBuilds,
     /// The image project.
     pub image_builds: MemoryBuilds,
     /// The registry.
@@ -54,6 +56,7 @@ impl World {
             queue: MemoryQueue::new(&wire, &clock),
             artifacts: MemoryArtifacts::new(&wire),
             tests: MemoryBuilds::new(&wire, &clock, "test"),
+            untrusted: MemoryBuilds::new(&wire, &clock, "untrusted"),
             image_builds: MemoryBuilds::new(&wire, &clock, "image"),
             images: MemoryImages::new(&wire),
             github: MemoryGitHub::new(&wire),

@@ -13,7 +13,10 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeB
         let result = if is_red { red_result() } else { green_result() };
         world.artifacts.store(&format!("{}/result.zip", build.request.result), result);
         // The command's own failure is in the reports; the build itself succeeds.
-        return world.tests.end(&build.id, BuildState::Succeeded, None);
+        let project = [&world.tests, &world.untrusted]
+            .into_iter()
+            .find(|project| project.all().iter().any(|known| known.id == build.id))?;
+        return project.end(&build.id, BuildState::Succeeded, None);
     }
     if is_red {
         return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));

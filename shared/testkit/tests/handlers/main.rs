@@ -2,6 +2,7 @@
 
 mod deploy;
 mod images;
+mod lines;
 mod messages;
 mod notify;
 mod notify_comments;
@@ -13,19 +14,31 @@ mod test;
 mod tips;
 mod verify;
 mod webhook;
+mod wishes;
 
 use domain::message::{Ask, Wake};
 use domain::run::{Phase, PhaseKind, Run, RunState};
 use domain::task::{Output, State, Task, Verdict};
 use lambda::{Disposition, StageFunction, StageMessage, StageWork};
+use slipway_test::Tests;
 use testkit::builders::a_run;
-use testkit::fakes::World;
+use testkit::fakes::{MemoryArtifacts, MemoryBuilds, World};
 
 /// A run whose tests and images have passed so far, and whose next phase is `open`.
 fn a_run_at(open: PhaseKind) -> Run {
     let phase = |kind| Phase { kind, total: 1, passed: u32::from(kind < open), failed: 0 };
     let phases = [PhaseKind::Test, PhaseKind::Image, PhaseKind::Rollout].map(phase).to_vec();
     Run { state: RunState::Active, phases, ..testkit::builders::delivered_to(&a_run(), 1) }
+}
+
+/// The test function's work over the world.
+fn tests_of(world: &World) -> Tests<MemoryBuilds, MemoryArtifacts> {
+    Tests {
+        builds: world.tests.clone(),
+        untrusted: world.untrusted.clone(),
+        artifacts: world.artifacts.clone(),
+        secrets_prefix: "slipway/test/".to_owned(),
+    }
 }
 
 /// The task, passed with that output.

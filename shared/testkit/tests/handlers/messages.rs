@@ -4,11 +4,10 @@ use domain::ids::Stage;
 use domain::message::{Message, QueueName};
 use domain::run::PhaseKind;
 use lambda::{Attributes, Disposition, Record, SqsEvent, StageFunction, StageMessage, each_stage_message};
-use slipway_test::Tests;
 use testkit::builders::{a_run, a_service, a_task};
 use testkit::fakes::{DeadLetter, Trouble, World};
 
-use crate::a_run_at;
+use crate::{a_run_at, tests_of};
 
 /// What the event source mapping is answered.
 async fn handle(world: &World, bodies: &[&str]) -> String {
@@ -22,7 +21,7 @@ async fn handle(world: &World, bodies: &[&str]) -> String {
         }
     };
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
-    let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };
+    let work = tests_of(&world);
     let response = each_stage_message(event, &world.queue, Stage::Test, async |message| {
         StageFunction::new(&world.store, &world.queue, &world.queue, &work)
             .attend(&message, || world.clock.now())

@@ -7,7 +7,18 @@ use domain::run::{Run, RunOutcome, RunState};
 use lambda::Disposition;
 use slipway_plan::Planner;
 use testkit::builders::{a_commit, a_plan, a_request, a_sha, a_zip, name};
-use testkit::fakes::{Trouble, World};
+use testkit::fakes::{MemoryArtifacts, MemoryGitHub, MemoryQueue, MemoryStore, Trouble, World};
+
+/// The function.
+pub fn planner(world: &World) -> Planner<MemoryStore, MemoryQueue, MemoryArtifacts, MemoryGitHub> {
+    Planner {
+        store: world.store.clone(),
+        queue: world.queue.clone(),
+        artifacts: world.artifacts.clone(),
+        source: world.github.clone(),
+        build_image: "standard:5.0".to_owned(),
+    }
+}
 
 pub async fn plan(world: &World, request: &PlanRequest) -> Disposition {
     let delivery = Delivery {
@@ -18,14 +29,8 @@ pub async fn plan(world: &World, request: &PlanRequest) -> Disposition {
         state: DeliveryState::Enqueued,
     };
     world.store.record(&delivery).await.expect("memory answers");
-    let planner = Planner {
-        store: world.store.clone(),
-        queue: world.queue.clone(),
-        artifacts: world.artifacts.clone(),
-        source: world.github.clone(),
-    };
     let body = serde_json::to_string(&Message::Plan(request.clone())).expect("plain data");
-    planner.handle(&body, world.clock.now()).await
+    planner(world).handle(&body, world.clock.now()).await
 }
 
 fn head(world: &World, request: &PlanRequest) -> Run {
@@ -52,7 +57,7 @@ async fn a_fork_waits_for_a_person() {
     let RunState::Finished(RunOutcome::ActionRequired(sentence)) = head(&world, &request).state else {
         panic!("it must not run");
     };
-    insta::assert_snapshot!(sentence, @"This commit comes from `mallory/bot-manager`, outside the repository. Nothing of it runs. To have it tested, somebody with write access who has read it pushes it to a branch of this repository; the command `/ok-to-test 0a00001000000000000000000000000000000001` is still to come.");
+    insta::assert_snapshot!(sentence, @"This commit comes from `mallory/bot-manager`, outside the repository. Nothing of it runs until somebody with write access who has read it admits exactly this commit: comment `/ok-to-test 0a00001000000000000000000000000000000001` on the pull request.");
     assert_eq!(world.queue.len(), world.queue.waiting(QueueName::Notify).len(), "only notify is woken");
     assert_eq!(world.wire.count("source.download"), 0, "a stranger's source is not even read");
 }

@@ -10,9 +10,10 @@ use domain::task::{Outcome, Output, State, Task, Verdict};
 use lambda::{SqsEvent, StageFunction, StageWork, each_stage_message};
 use serde_json::{Value, json};
 use slipway_deploy::Deployment;
-use slipway_test::Tests;
 use testkit::builders::{a_digest, a_run, a_service, a_task, delivered_to, name};
 use testkit::fakes::World;
+
+use crate::tests_of;
 
 const OPERATOR: &str = "AIDAOPERATOR";
 
@@ -81,10 +82,6 @@ async fn deliver(world: &World, stage: Stage, body: &str, id: &str, work: &impl 
         StageFunction::new(store, queue, queue, work).attend(&message, || world.clock.now()).await
     });
     serde_json::to_value(response.await).expect("plain data")
-}
-
-fn tests(world: &World) -> Tests<testkit::fakes::MemoryBuilds, testkit::fakes::MemoryArtifacts> {
-    Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() }
 }
 
 /// The timeline as `slipway timeline` orders it: key, who, what.
@@ -200,7 +197,7 @@ async fn every_refusal_tells_its_reason_among_the_dead_letters_and_in_the_timeli
         world.store.put(&head, &tasks);
         let body = asked(&head.id, case.task, &json!({ "request": "fix-1", "cascade": case.cascade }));
         let stage = case.task.parse::<TaskId>().expect("a task").stage;
-        let answer = deliver(&world, stage, &body, "message-1", &tests(&world)).await;
+        let answer = deliver(&world, stage, &body, "message-1", &tests_of(&world)).await;
         assert_eq!(answer, json!({ "batchItemFailures": [] }), "it comes no more");
         let dead = world.queue.dead();
         assert_eq!(dead.iter().map(|letter| letter.body.as_str()).collect::<Vec<_>>(), [body.as_str()]);
@@ -237,7 +234,7 @@ async fn every_refusal_tells_its_reason_among_the_dead_letters_and_in_the_timeli
 async fn a_run_that_is_not_there_is_told_the_form_of_its_name() {
     let world = World::new();
     let run = a_run().id;
-    deliver(&world, Stage::Test, &asked(&run, "test/a", &json!({})), "message-1", &tests(&world)).await;
+    deliver(&world, Stage::Test, &asked(&run, "test/a", &json!({})), "message-1", &tests_of(&world)).await;
     let reason = world.queue.dead().pop().and_then(|letter| letter.reason).unwrap_or_default();
     assert_eq!(reason, format!("there is no run `{run}`; its id is `<owner>.<repository>.<sha>`"));
 }
@@ -249,7 +246,7 @@ async fn a_dry_run_changes_nothing_and_its_answer_is_in_the_timeline() {
     let task: TaskId = name("test/authentication");
     let dry = asked(&head.id, "test/authentication", &json!({ "dry_run": true, "request": "fix-1" }));
     for _ in 0..2 {
-        deliver(&world, Stage::Test, &dry, "message-1", &tests(&world)).await;
+        deliver(&world, Stage::Test, &dry, "message-1", &tests_of(&world)).await;
     }
     assert_eq!((world.store.heads(), world.store.tasks_of(&head.id)), (vec![head.clone()], sorted(&tasks)));
     assert_eq!((world.tests.all().len(), world.queue.dead()), (0, vec![]));
@@ -257,7 +254,7 @@ async fn a_dry_run_changes_nothing_and_its_answer_is_in_the_timeline() {
 
     // The same request in earnest is not taken for the dry run's second delivery.
     let earnest = asked(&head.id, "test/authentication", &json!({ "request": "fix-1" }));
-    deliver(&world, Stage::Test, &earnest, "message-2", &tests(&world)).await;
+    deliver(&world, Stage::Test, &earnest, "message-2", &tests_of(&world)).await;
     assert_eq!(attempt(&world, &head.id, &task).0, 2);
     assert_eq!((world.tests.running().len(), timeline(&world, &head.id).len()), (1, 2));
 }
@@ -294,7 +291,7 @@ async fn the_same_request_opens_one_attempt() {
         world.store.put(&head, &tasks);
         for (more, id) in [&first, &second] {
             let body = asked(&head.id, "test/authentication", more);
-            deliver(&world, Stage::Test, &body, id, &tests(&world)).await;
+            deliver(&world, Stage::Test, &body, id, &tests_of(&world)).await;
         }
         assert_eq!(attempt(&world, &head.id, &name("test/authentication")).0, attempts);
         assert_eq!(world.tests.all().len(), 1, "one build, of the second attempt");
@@ -352,7 +349,7 @@ async fn a_task_that_missed_its_last_write_can_be_run_again() {
     set(&mut tasks, "test/authentication", State::PassingOn { verdict });
     world.store.put(&head, &tasks);
     let body = asked(&head.id, "test/authentication", &json!({}));
-    deliver(&world, Stage::Test, &body, "message-1", &tests(&world)).await;
+    deliver(&world, Stage::Test, &body, "message-1", &tests_of(&world)).await;
     assert_eq!(attempt(&world, &head.id, &name("test/authentication")).0, 2);
     assert_eq!(world.tests.running().len(), 1);
 }

@@ -11,11 +11,10 @@ use domain::task::State;
 use domain::tips::INTERVAL;
 use lambda::Disposition;
 use slipway_sweep::Sweep;
-use slipway_test::Tests;
 use testkit::builders::{a_run, a_service, a_task, green_result, name};
 use testkit::fakes::{MemoryQueue, MemoryStore, Trouble, World};
 
-use crate::{a_run_at, stored, verdict, wake};
+use crate::{a_run_at, stored, tests_of, verdict, wake};
 
 fn sweep(world: &World) -> Sweep<MemoryStore, MemoryQueue> {
     Sweep { store: world.store.clone(), queue: world.queue.clone() }
@@ -66,7 +65,7 @@ async fn a_build_whose_event_never_came_is_asked_after_two_minutes() {
     let head = a_run_at(PhaseKind::Test);
     let task = a_task(&head, "test/authentication", &a_service("authentication"));
     world.store.put(&head, std::slice::from_ref(&task));
-    let work = Tests { builds: world.tests.clone(), artifacts: world.artifacts.clone() };
+    let work = tests_of(&world);
     wake(&world, &task, &work).await;
     assert!(matches!(stored(&world, &task).state, State::Running { .. }));
     let build = world.tests.running().remove(0);

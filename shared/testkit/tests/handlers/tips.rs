@@ -20,6 +20,7 @@ fn planner(world: &World) -> Planner<MemoryStore, MemoryQueue, MemoryArtifacts, 
         queue: world.queue.clone(),
         artifacts: world.artifacts.clone(),
         source: world.github.clone(),
+        build_image: "standard:5.0".to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ use domain::run::Run;
 use domain::spec::Plan;
 use domain::time::Timestamp;
 use serde_json::Value;
-use testkit::builders::{a_commit, a_push, a_sha};
+use testkit::builders::{a_commit_of, a_push, a_sha};
 use testkit::fakes::{Received, World};
 
 use crate::coverage::{Met, met_by};
@@ -99,7 +99,7 @@ impl Play {
 
     /// Commit `number` on a branch with that plan, and the webhook that tells it.
     pub fn commit_on(&mut self, branch: &str, number: u64, plan: &Plan) -> Value {
-        self.world.github.push(branch, &a_sha(number), a_commit(plan));
+        self.world.github.push(branch, &a_sha(number), a_commit_of(number, plan));
         let before = (number > 1).then(|| a_sha(number - 1));
         a_push(branch, before.as_ref(), &a_sha(number))
     }
@@ -351,6 +351,7 @@ impl Play {
     }
 
     fn running(&self) -> Vec<testkit::fakes::FakeBuild> {
-        [self.world.tests.running(), self.world.image_builds.running()].concat()
+        [self.world.tests.running(), self.world.untrusted.running(), self.world.image_builds.running()]
+            .concat()
     }
 }

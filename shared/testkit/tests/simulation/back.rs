@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{Stage, Subject};
-use domain::ports::Environments as _;
 use domain::run::{RunOutcome, RunState};
 use proptest::prelude::*;
 use testkit::builders::{a_push, a_sha, name};
@@ -98,8 +97,7 @@ fn play(fates: BTreeMap<usize, Fate>, disturbance: &Disturbance) -> Result<World
 fn releases(world: &World, service: usize) -> (String, String) {
     let service = name(&format!("service-{service}"));
     let (repository, environment) = (name("vive-sphere/bot-manager"), name("development"));
-    let read = world.store.releases(&repository, &environment, &service);
-    let (current, verified) = futures_now(read).expect("memory answers");
+    let (current, verified) = world.store.releases_of(&repository, &environment, &service);
     let sha = |release: Option<domain::ports::Release>| {
         release.map(|release| release.run.sha.to_string()).unwrap_or_default()
     };
@@ -120,15 +118,4 @@ fn serving(world: &World, service: usize) -> u64 {
             tags.get(tag.as_str()).map(domain::ids::Digest::as_str) == digest.map(|(_, digest)| digest)
         })
         .unwrap_or(0)
-}
-
-/// What a fake answers when nobody else is at work.
-fn futures_now<T>(future: impl Future<Output = T>) -> T {
-    let mut future = Box::pin(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(answer) = future.as_mut().poll(&mut context) {
-            return answer;
-        }
-    }
 }

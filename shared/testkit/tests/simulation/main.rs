@@ -3,12 +3,15 @@
 
 mod anew;
 mod back;
+mod cancelled;
 mod disturbed;
 #[path = "../common/fates.rs"]
 mod fates;
 #[path = "../common/functions.rs"]
 mod functions;
+mod limited;
 mod lost;
+mod reused;
 mod scenario;
 mod scheduler;
 mod tidy;

@@ -8,7 +8,7 @@ use domain::run::RunState;
 use domain::spec::Plan;
 use domain::task::{Outcome, State};
 use proptest::prelude::*;
-use testkit::builders::{a_commit, a_component, a_plan, a_push, a_service, a_sha, name};
+use testkit::builders::{a_commit_of, a_component, a_plan, a_push, a_service, a_sha, name};
 use testkit::fakes::{FakeBuild, Fate, Trouble, World};
 
 use crate::fates::end_build;
@@ -99,7 +99,8 @@ impl Scenario {
         }
     }
 
-    fn plan(&self) -> Plan {
+    /// What the commit says.
+    pub fn plan(&self) -> Plan {
         let mut plan = a_plan(0);
         let names = (1..).map(|number| format!("service-{number}"));
         let spec = |(service, name): (&Service, String)| {
@@ -117,7 +118,7 @@ impl Scenario {
 
     /// Puts the commit and its fates into the world.
     pub fn prepare(&self, world: &World, commit: u64) {
-        world.github.push(self.branch(), &a_sha(commit), a_commit(&self.plan()));
+        world.github.push(self.branch(), &a_sha(commit), a_commit_of(commit, &self.plan()));
         for (number, service) in (1..).zip(&self.services) {
             let name = format!("service-{number}");
             let fate = match service.fails {

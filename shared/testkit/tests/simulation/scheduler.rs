@@ -263,7 +263,8 @@ impl<'a> Scheduler<'a> {
     }
 
     fn running(&self) -> Vec<FakeBuild> {
-        [self.world.tests.running(), self.world.image_builds.running()].concat()
+        [self.world.tests.running(), self.world.untrusted.running(), self.world.image_builds.running()]
+            .concat()
     }
 
     /// A disturbed build takes up to ten minutes, so that sweeps and old intents come before its end.

@@ -271,7 +271,7 @@ fn local_aws(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) ->
     http(local_ministack::shared().port(), method, path, headers, body)
 }
 
-fn http(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
+pub fn http(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let headers = headers.concat();

@@ -57,7 +57,12 @@ fn every_field_says_what_it_means_and_what_holds_without_it() {
             | Shape::List(inner)
             | Shape::OrNone(inner)
             | Shape::Optional(inner) => waiting.push(*inner),
-            Shape::Text(_) | Shape::Number { .. } | Shape::One | Shape::True => {}
+            Shape::Text(_)
+            | Shape::Number { .. }
+            | Shape::One
+            | Shape::True
+            | Shape::Flag
+            | Shape::Choice { .. } => {}
         }
     }
 }

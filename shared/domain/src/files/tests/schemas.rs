@@ -4,7 +4,10 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::super::reader::NamedText;
-use super::super::{ChannelName, Command, DnsLabel, HealthPath, ImageName, MailAddress};
+use super::super::{
+    ChannelName, Command, ContainerImage, Dependency, DnsLabel, HealthPath, ImageName, LibraryName,
+    MailAddress, SecretReference, VariableName, VariableValue,
+};
 use super::*;
 use crate::ids::{BranchName, EnvironmentName, RepositoryName, RepositoryPath, ServiceName};
 
@@ -18,6 +21,7 @@ pub(crate) fn allows(schema: &Value, value: &Value) -> bool {
             None => is_a(rule, value),
         },
         "const" => value == rule,
+        "enum" => rule.as_array().expect("a list").contains(value),
         "anyOf" => rule.as_array().expect("a list").iter().any(|schema| allows(schema, value)),
         "not" => !allows(rule, value),
         "pattern" => {
@@ -142,6 +146,42 @@ fn schema_and_reader_agree() {
         "{version: 1, services: {a: {path: null, test: null, image: null, health: null}}, checks: null}",
         "{version: 1, checks: {flake8: [null]}}",
         "{version: 1, integration: {command: null}}",
+        "{version: 1, global: [a, b/], libraries: {c: null, d: {path: e, depends_on: [c, f/g]}}}",
+        "{version: 1, libraries: {C: {}}}",
+        "{version: 1, libraries: {c: {depends_on: [../a]}}}",
+        "{version: 1, global: [1]}",
+        "{version: 1, max_parallel_builds: 100, older_runs: cancel}",
+        "{version: 1, max_parallel_builds: 0}",
+        "{version: 1, max_parallel_builds: 101}",
+        "{version: 1, older_runs: null}",
+        "{version: 1, older_runs: Cancel}",
+        "{version: 1, services: {a: {depends_on: []}, b: {depends_on: [a, x/]}}}",
+        "{version: 1, services: {a: {depends_on: a}}}",
+        "{version: 1, services: {a: {test: {not_below_base: false, retries: 5, timeout: 480}}}}",
+        "{version: 1, services: {a: {test: {not_below_base: 1}}}}",
+        "{version: 1, services: {a: {test: {not_below_base: 'true'}}}}",
+        "{version: 1, services: {a: {test: {retries: 6}}}}",
+        "{version: 1, services: {a: {test: {timeout: 4}}}}",
+        "{version: 1, services: {a: {test: {timeout: 481}}}}",
+        "{version: 1, services: {a: {test: {compute: 2xlarge, image: 'python:3.12@sha256:0'}}}}",
+        "{version: 1, services: {a: {test: {compute: null, image: null}}}}",
+        "{version: 1, services: {a: {test: {compute: huge}}}}",
+        "{version: 1, services: {a: {test: {image: -x}}}}",
+        "{version: 1, services: {a: {test: {environment: {A: '', b_1: x y}, secrets: {C: d, E: 'f/g:h'}}}}}",
+        "{version: 1, services: {a: {test: {environment: {1A: x}}}}}",
+        "{version: 1, services: {a: {test: {environment: {AWS_REGION: x}}}}}",
+        "{version: 1, services: {a: {test: {environment: {CODEBUILD: x}}}}}",
+        "{version: 1, services: {a: {test: {environment: {A: 1}}}}}",
+        "{version: 1, services: {a: {test: {environment: {A: null}}}}}",
+        "{version: 1, services: {a: {test: {secrets: {A: /b}}}}}",
+        "{version: 1, services: {a: {test: {secrets: {A: 'b:c:d'}}}}}",
+        "{version: 1, integration: {services: [{name: a, start: b, port: 1}], reports: [x.xml], retries: 1}}",
+        "{version: 1, integration: {services: [{name: a, start: b, port: 1, ready: x}]}}",
+        "{version: 1, integration: {services: [{name: a, port: 1}]}}",
+        "{version: 1, integration: {services: {a: {start: b, port: 1}}}}",
+        "{version: 1, checks: {severity: high, command: make, depends_on: [], timeout: 5}}",
+        "{version: 1, checks: {severity: critical}}",
+        "{version: 1, checks: {retries: 1}}",
     ] {
         agree(&of_pipeline, text, pipeline::parse(text).is_ok());
     }
@@ -188,6 +228,12 @@ fn forms() -> Vec<(TextShape, Check)> {
         form::<EnvironmentName>(),
         form::<RepositoryName>(),
         form::<BranchName>(),
+        form::<VariableName>(),
+        form::<VariableValue>(),
+        form::<SecretReference>(),
+        form::<ContainerImage>(),
+        form::<LibraryName>(),
+        form::<Dependency>(),
     ]
 }
 
@@ -202,7 +248,7 @@ fn fits(form: &TextShape, text: &str) -> bool {
 proptest! {
     /// ASCII only: some checks count bytes, all patterns count characters.
     #[test]
-    fn patterns_say_what_the_checks_say(text in "[ -~]{0,12}|[a-z0-9./@#_-]{0,90}|[a-z]{1,9}(/|//|[.][.]?|@|#)[a-z]{0,9}|/[a-z./]{0,9}") {
+    fn patterns_say_what_the_checks_say(text in "[ -~]{0,12}|[A-Z_]{0,4}(AWS|SLIPWAY)?_?[A-Za-z0-9_]{0,130}|[a-z/]{0,9}:?[a-z@=+/]{0,9}|[a-z0-9./@#_-]{0,90}|[a-z]{1,9}(/|//|[.][.]?|@|#)[a-z]{0,9}|/[a-z./]{0,9}") {
         for (form, check) in forms() {
             prop_assert_eq!(fits(&form, &text), check(&text), "{} {:?}", form.kind, &text);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::builders::{a_commit, a_plan, a_push, a_sha, a_webhook, a_zip};
+use testkit::builders::{a_commit_of, a_plan, a_push, a_sha, a_webhook, a_zip};
 use testkit::fakes::Trouble;
 
 use super::people::{delivered, redriven};
@@ -182,7 +182,7 @@ fn pushed(play: &mut Play, zip: &[u8]) -> Call {
 
 /// The commit, tested on another branch, is in plan's hands for `develop`.
 pub fn reaches_develop(play: &mut Play) -> Call {
-    play.world.github.push("develop", &a_sha(1), a_commit(&services(1)));
+    play.world.github.push("develop", &a_sha(1), a_commit_of(1, &services(1)));
     play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
     play.until(PLAN, &["develop"])
 }

@@ -1,0 +1,118 @@
+//! Which tests run, which are taken from an earlier run, and why.
+
+use std::collections::BTreeMap;
+
+use domain::ids::{Stage, Subject, Trust};
+use domain::ports::{Answer, Artifacts, Green, Queue};
+use domain::run::Run;
+use domain::selection::{self, Choice, KeyFacts};
+use domain::spec::Plan;
+use domain::task::{Output, State, Task, Verdict};
+use lambda::Commit;
+
+use crate::source::Reach;
+use crate::{Hub, Memory, Planner};
+
+/// What every test build does: a result depends on it.
+const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/test.yml");
+
+/// The most names in one sentence.
+const MOST_NAMES: usize = 10;
+
+impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
+    /// Leaves the tests that are needed and gives each its reason; answers sentences for people.
+    ///
+    /// A trusted run has all tests: those whose very content has passed in a trusted run before are done from the
+    /// beginning. A stranger's run has those that its change concerns, and takes nothing over.
+    pub(crate) async fn choose(
+        &self,
+        head: &Run,
+        plan: &Plan,
+        commit: &Commit,
+        reach: &Reach,
+        tasks: &mut Vec<Task>,
+    ) -> Answer<Vec<String>> {
+        let request = head.request();
+        let changes = selection::Reach::of(plan, &request, reach.changes.as_ref());
+        if head.id.trust == Trust::Untrusted {
+            return Ok(keep_affected(&selection::affected(plan, &changes), tasks));
+        }
+        let facts = KeyFacts { buildspec: BUILDSPEC, build_image: &self.build_image };
+        let choices = selection::choose(plan, &changes, &commit.contents()?, &facts);
+        let keys: Vec<(Subject, String)> =
+            choices.iter().map(|choice| (choice.subject.clone(), choice.key.clone())).collect();
+        let greens = self.store.greens(&head.id.repository, &keys).await?;
+        let known: BTreeMap<&Subject, (&Choice, Option<Green>)> =
+            choices.iter().zip(greens).map(|(choice, green)| (&choice.subject, (choice, green))).collect();
+        for task in tasks.iter_mut().filter(|task| task.id.stage == Stage::Test) {
+            let Some((choice, green)) = known.get(&task.id.subject) else { continue };
+            task.key = Some(choice.key.clone());
+            // Without a pull request nothing is compared: what has not passed before runs.
+            let is_concerned = choice.affected && reach.changes.is_some();
+            task.why = if is_concerned { choice.why.clone() } else { NOT_GREEN.to_owned() };
+            if let Some(green) = green.as_ref().filter(|green| green.run != head.id) {
+                take_over(task, green);
+            }
+        }
+        give_places(tasks);
+        Ok(reused_note(tasks).into_iter().collect())
+    }
+}
+
+/// Why a test runs of which nothing else is known.
+const NOT_GREEN: &str = "no earlier run has passed with the same content";
+
+/// The result of an earlier run stands for the task.
+fn take_over(task: &mut Task, green: &Green) {
+    let output = Output::Report { report: green.report.clone(), log: None };
+    task.state = State::Done { verdict: Verdict::passed(green.summary.clone(), output) };
+    task.reused = Some(green.run.clone());
+    task.why = format!("the same content passed in the run of `{}`", green.run.sha.short());
+}
+
+/// Where builds are limited, those that run get the places after those that are done already.
+fn give_places(tasks: &mut [Task]) {
+    let is_test = |task: &&mut Task| task.id.stage == Stage::Test;
+    let done = tasks.iter().filter(|task| task.reused.is_some()).count();
+    let waiting = tasks.iter_mut().filter(is_test).filter(|task| task.reused.is_none());
+    for (place, task) in (done..).zip(waiting) {
+        task.place = u32::try_from(place).unwrap_or(u32::MAX);
+    }
+}
+
+fn keep_affected(affected: &[(Subject, bool, String)], tasks: &mut Vec<Task>) -> Vec<String> {
+    let of = |task: &Task| affected.iter().find(|(subject, ..)| *subject == task.id.subject);
+    tasks.retain(|task| task.id.stage != Stage::Test || of(task).is_some_and(|(_, affected, _)| *affected));
+    for task in tasks.iter_mut() {
+        task.why = of(task).map(|(_, _, why)| why.clone()).unwrap_or_default();
+    }
+    give_places(tasks);
+    let spared: Vec<&Subject> =
+        affected.iter().filter(|(_, affected, _)| !affected).map(|(subject, ..)| subject).collect();
+    let note = || {
+        format!(
+            "not tested, since the change does not concern them: {}; `/test <name>` does",
+            listed(&spared)
+        )
+    };
+    (!spared.is_empty()).then(note).into_iter().collect()
+}
+
+fn reused_note(tasks: &[Task]) -> Option<String> {
+    let reused: Vec<&Subject> =
+        tasks.iter().filter(|task| task.reused.is_some()).map(|task| &task.id.subject).collect();
+    (!reused.is_empty()).then(|| {
+        format!(
+            "the same content has passed before, and is not tested again: {}; `/test <name>` does",
+            listed(&reused)
+        )
+    })
+}
+
+fn listed(subjects: &[&Subject]) -> String {
+    let names: Vec<String> = subjects.iter().take(MOST_NAMES).map(|subject| format!("`{subject}`")).collect();
+    match subjects.len().saturating_sub(MOST_NAMES) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
