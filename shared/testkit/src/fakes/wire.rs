@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
 use std::task::Poll;
+use std::time::Duration;
 
-use domain::ports::{Answer, Fault};
+use domain::ports::{Advice, Answer, Fault};
 
 use super::shared::Shared;
 
@@ -48,7 +49,7 @@ struct Traffic {
     by_number: BTreeMap<usize, Trouble>,
     by_name: Vec<(&'static str, Trouble)>,
     down: BTreeSet<&'static str>,
-    refused: BTreeSet<&'static str>,
+    refused: BTreeMap<&'static str, Advice>,
     missing: BTreeSet<Guard>,
     met: Vec<(&'static str, Trouble)>,
     interleaved: bool,
@@ -73,12 +74,17 @@ impl Wire {
 
     /// The calls of this name succeed again.
     pub fn up(&self, name: &'static str) {
-        self.0.with(|traffic| traffic.down.remove(name));
+        self.0.with(|traffic| (traffic.down.remove(name), traffic.refused.remove(name)));
     }
 
     /// From now on every call of this name is refused before its effect: the same again would be, too.
     pub fn refuse(&self, name: &'static str) {
-        self.0.with(|traffic| traffic.refused.insert(name));
+        self.0.with(|traffic| traffic.refused.insert(name, Advice::Reject));
+    }
+
+    /// From now on every call of this name is refused before its effect, with a wait, until it is up again.
+    pub fn limit(&self, name: &'static str, wait: Duration) {
+        self.0.with(|traffic| traffic.refused.insert(name, Advice::Retry(Some(wait))));
     }
 
     /// Takes a guard away.
@@ -122,10 +128,12 @@ impl Wire {
             let_others_go_first().await;
         }
         let trouble = self.0.with(|traffic| traffic.next(name));
-        let is_refused = self.0.with(|traffic| traffic.refused.contains(name));
+        let refused = self.0.with(|traffic| traffic.refused.get(name).copied());
         match trouble {
-            None if is_refused => Err(Fault::reject(format!("`{name}` is refused"))),
-            None => effect(),
+            None => match refused {
+                Some(advice) => Err(Fault { advice, ..Fault::reject(format!("`{name}` is refused")) }),
+                None => effect(),
+            },
             Some(Trouble::FailBefore) => Err(Fault::retry(format!("`{name}` failed"), "the test says so")),
             Some(Trouble::FailAfter) => {
                 // The caller does not learn how it went.

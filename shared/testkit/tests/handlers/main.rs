@@ -6,6 +6,8 @@ mod images;
 mod lines;
 mod messages;
 mod notify;
+mod notify_comments;
+mod notify_later;
 mod plan;
 mod rerun;
 mod sweep;
