@@ -7,10 +7,10 @@ use domain::command::{Checked, checked_by};
 use domain::message::QueueName;
 use domain::ports::DeliveryState;
 use domain::run::PhaseKind;
-use lambda::Disposition;
-use serde_json::{Value, json};
 use domain::spec::ChecksSpec;
 use domain::task::{Task, TaskSpec};
+use lambda::Disposition;
+use serde_json::{Value, json};
 use slipway_webhook::{Request, Webhook};
 use testkit::builders::{a_push, a_sha, a_webhook, name};
 use testkit::fakes::{Trouble, WEBHOOK_SECRET, World};
@@ -51,7 +51,8 @@ async fn the_events_of_the_repository_are_taken() {
     let world = World::new();
     world.secrets.keep(WEBHOOK_SECRET, "slipway-local-webhook-secret");
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"));
-    let mut names: Vec<_> = folder.read_dir().expect("the checkout has events").flatten().map(|entry| entry.path()).collect();
+    let mut names: Vec<_> =
+        folder.read_dir().expect("the checkout has events").flatten().map(|entry| entry.path()).collect();
     names.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("github-")));
     names.sort();
     let mut answers = Vec::new();
@@ -164,7 +165,8 @@ async fn what_another_delivery_left_undone_is_done_in_its_name() {
 #[tokio::test]
 async fn a_button_can_be_pressed_again_after_a_while() {
     let world = World::new();
-    let event: Value = serde_json::from_str(include_str!("../../../../events/github-check-run-button.json")).expect("JSON");
+    let event: Value =
+        serde_json::from_str(include_str!("../../../../events/github-check-run-button.json")).expect("JSON");
     let body = event["body"].as_str().expect("a text");
     let press = async |id: &str| post(&world, &a_webhook("check_run", id, body)).await;
     assert_eq!(press("press-1").await, r#"202 {"message":"asked"}"#);

@@ -12,8 +12,13 @@ use crate::play::Call;
 pub type Met = (Handler, &'static str);
 
 /// The kinds of messages, as [`kind`] names them.
-pub const KINDS: [(Handler, &str); 3] =
-    [(Handler::Plan, "plan"), (Handler::Plan, "tips"), (Handler::Notify, "notify")];
+pub const KINDS: [(Handler, &str); 5] = [
+    (Handler::Plan, "plan"),
+    (Handler::Plan, "tips"),
+    (Handler::Plan, "asked"),
+    (Handler::Plan, "gone"),
+    (Handler::Notify, "notify"),
+];
 
 /// The kinds that each stage takes.
 pub const STAGE_KINDS: [&str; 3] = ["task", "rerun", "revive"];

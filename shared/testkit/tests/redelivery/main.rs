@@ -37,8 +37,9 @@ macro_rules! handlers {
             }
 
             /// Its table.
-            pub fn scenarios(self) -> &'static [Scenario] {
-                match self { $(Self::$handler => scenarios::$folder::SCENARIOS),+ }
+            pub fn scenarios(self) -> Vec<&'static Scenario> {
+                let own = match self { $(Self::$handler => scenarios::$folder::SCENARIOS),+ };
+                own.iter().chain(scenarios::more(self)).collect()
             }
         }
 

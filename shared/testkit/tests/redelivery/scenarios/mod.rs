@@ -11,11 +11,15 @@ pub mod verify;
 pub mod webhook;
 
 mod people;
+mod plan_wishes;
 
 use domain::ids::Stage;
 use domain::message::QueueName;
 use domain::spec::Plan;
 use testkit::builders::a_plan;
+
+use crate::Handler;
+use crate::harness::Scenario;
 
 pub const PLAN: QueueName = QueueName::Plan;
 pub const TEST: QueueName = QueueName::Stage(Stage::Test);
@@ -30,6 +34,14 @@ pub const EVENT: &str = "detail-type";
 
 /// In every timer's message.
 pub const TIMER: &str = "\"timer\":";
+
+/// The tables that lie in files of their own.
+pub fn more(handler: Handler) -> &'static [Scenario] {
+    match handler {
+        Handler::Plan => plan_wishes::SCENARIOS,
+        _ => &[],
+    }
+}
 
 /// So many services and nothing beside them.
 pub fn services(count: usize) -> Plan {

@@ -1,9 +1,11 @@
 //! What people do: they run tasks again and redrive dead letters. And what becomes of a bad release.
 
+use domain::command::{About, Asked, Command};
 use domain::ids::TaskId;
 use domain::message::{Message, QueueName};
+use domain::ports::Permission;
 use domain::rerun::Rerun;
-use testkit::builders::{a_sha, name};
+use testkit::builders::{a_sha, name, recorded};
 use testkit::fakes::Fate;
 
 use super::{DEPLOY, VERIFY, services};
@@ -39,6 +41,38 @@ pub fn redriven(play: &mut Play, call: &'static str) -> Call {
     delivered(play);
     play.world.wire.up(call);
     play.redrive()
+}
+
+/// A commit could not be planned because GitHub refused that call five times; it does no more, and the letter is redriven.
+pub fn redriven_plan(play: &mut Play, call: &'static str) -> Call {
+    play.world.wire.refuse(call);
+    delivered(play);
+    play.world.wire.up(call);
+    play.redrive()
+}
+
+/// Something that a person who may push asks of commit 1 from GitHub, in plan's hands.
+pub fn asks(play: &mut Play, about: About, command: Command) -> Call {
+    play.world.github.allow("ada", Permission::Write);
+    asks_as(play, "ada", about, command)
+}
+
+/// The same of anybody.
+pub fn asks_as(play: &mut Play, login: &str, about: About, command: Command) -> Call {
+    let comment = play.world.github.say(7, "a comment");
+    let asked = Asked {
+        delivery: name("a-wish"),
+        repository: name("vive-sphere/bot-manager"),
+        installation: 1,
+        by: login.to_owned(),
+        about,
+        comment: Some(comment),
+        commands: vec![command],
+        tries: 0,
+    };
+    recorded(&play.world, &asked.delivery);
+    let body = serde_json::to_string(&Message::Asked(asked)).expect("plain data");
+    play.put(QueueName::Plan, &body)
 }
 
 /// Commit 1 is delivered; deploy has commit 2 in hands, whose image fares like this.

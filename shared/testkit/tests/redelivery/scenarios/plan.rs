@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::builders::{a_commit_of, a_plan, a_push, a_sha, a_webhook, a_zip};
 use testkit::fakes::Trouble;
 
-use super::people::{delivered, redriven};
+use super::people::{delivered, redriven_plan};
 use super::{PLAN, TEST, services};
 use crate::harness::Scenario;
 use crate::play::{Call, Play};
@@ -130,7 +130,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "fails for the fifth time and is given up",
         does: &["store.write_run", "queue.send", "queue.set_aside"],
         before: |play| {
-            play.world.wire.down("source.download");
+            play.world.wire.refuse("source.download");
             play.push(1, &services(1));
             play.fail(PLAN, &[], 4)
         },
@@ -138,7 +138,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "was given up, and goes on when its letter is redriven",
         does: &["store.write_run", "store.create_tasks", "queue.send"],
-        before: |play| redriven(play, "source.download"),
+        before: |play| redriven_plan(play, "source.download"),
     },
     Scenario {
         name: "the first look at the branches",
