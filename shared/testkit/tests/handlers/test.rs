@@ -58,8 +58,25 @@ async fn what_proves_nothing_does_not_pass() {
 #[tokio::test]
 async fn a_failure_of_the_machinery_is_named_as_such() {
     insta::assert_snapshot!(ended(BuildState::TimedOut, None, None).await, @"Failed: the build took longer than its `timeout` allows");
-    insta::assert_snapshot!(ended(BuildState::Fault, Some("PROVISIONING: no capacity"), None).await, @"Failed: CodeBuild itself failed: PROVISIONING: no capacity");
     insta::assert_snapshot!(ended(BuildState::Stopped, None, None).await, @"Failed: the build was stopped");
+}
+
+#[tokio::test]
+async fn a_build_that_the_machinery_broke_is_begun_anew_once() {
+    let (world, task, work) = begin();
+    wake(&world, &task, &work).await;
+    let end = || {
+        let build = world.tests.running().remove(0);
+        world.tests.end(&build.id, BuildState::Fault, Some("PROVISIONING: no capacity"));
+        build.request.attempt.attempt
+    };
+    assert_eq!(end(), 1);
+    wake(&world, &task, &work).await;
+    assert!(stored(&world, &task).mended, "{}", verdict(&world, &task));
+    assert_eq!(end(), 2, "another attempt, so that it is not taken for the broken one");
+    wake(&world, &task, &work).await;
+    insta::assert_snapshot!(verdict(&world, &task), @"Failed: CodeBuild itself failed: PROVISIONING: no capacity");
+    assert_eq!(world.tests.all().len(), 2);
 }
 
 #[tokio::test]
