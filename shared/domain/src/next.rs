@@ -43,6 +43,7 @@ pub struct Facts<'a> {
 
 /// What an action brought.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and most often the verdict")]
 pub enum Learned {
     /// Nothing yet, or a write that went through.
     Nothing,

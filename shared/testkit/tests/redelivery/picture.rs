@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use testkit::fakes::World;
 
 /// Fields whose value is another one after a disturbance although nothing is wrong.
-const MAY_DIFFER: [&str; 6] = ["version", "timer", "failures", "lease", "content", "log"];
+const MAY_DIFFER: [&str; 7] = ["version", "timer", "failures", "outages", "lease", "content", "log"];
 
 /// Milliseconds in 2026 and 2027: no other number is as large.
 const TIMES: std::ops::Range<u64> = 1_767_225_600_000..1_830_297_600_000;

@@ -160,7 +160,7 @@ fn places_come_back_to_the_repository() {
     check(&json!({"artifactLocation": {"index": 0}}), "backend/b.py:1");
     check(&json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": -7}}), "a.py:1");
     check(
-        json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 99_999_999_999_i64}}),
+        &json!({"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 99_999_999_999_i64}}),
         "a.py:4294967295",
     );
     for location in [
