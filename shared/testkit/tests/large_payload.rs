@@ -18,7 +18,7 @@ fn a_large_push() -> Request {
         serde_json::from_str(small["body"].as_str().expect("a text")).expect("the body is JSON");
     let commit = json!({
         "id": a_sha(2).as_str(), "message": "Say `hällo`\n\n".repeat(20), "distinct": true,
-        "author": {"name": "Ada", "email": "ada@example.com"}, "added": ["a/b.py"; 8], "modified": [], "removed": [],
+        "author": {"name": "Ada", "email": "ada@example.com"}, "added": ["a/b.py", "c.py"], "modified": [], "removed": [],
     });
     let count = SIZE / commit.to_string().len() + 1;
     body["commits"] = Value::Array(vec![commit; count]);
