@@ -2,7 +2,7 @@
 
 use domain::ids::Stage;
 use domain::spec::{
-    BuildSettings, ChecksSpec, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec, Severity,
+    BuildSettings, ChecksSpec, Compute, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec, Severity,
 };
 
 use super::excerpt::visible;
