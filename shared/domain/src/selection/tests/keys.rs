@@ -1,6 +1,7 @@
 //! A key changes with everything that a test reads or is run by, and with nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::spec::{ChecksSpec, Compute, IntegrationSpec, ServiceSpec, Severity, StartedService, TestSpec};
@@ -185,7 +186,9 @@ fn buildspec_and_image_count() {
 
 /// A service that reads these.
 fn reading(reads: Reads) -> TaskSpec {
-    let TaskSpec::Service(mut service) = specs()["auth"].clone() else { unreachable!("a service") };
+    // Planned once: what is planned is the same for every case.
+    static AUTH: LazyLock<TaskSpec> = LazyLock::new(|| specs()["auth"].clone());
+    let TaskSpec::Service(mut service) = AUTH.clone() else { unreachable!("a service") };
     service.reads = reads;
     service.test.as_mut().expect("tests").requirements = vec!["pinned/list.txt".parse().expect("a path")];
     TaskSpec::Service(service)
