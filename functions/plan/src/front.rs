@@ -24,12 +24,14 @@ pub(crate) enum Place {
 }
 
 impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
-    /// Makes the request's commit the front of its line, unless a newer one is known, and releases the run before it.
+    /// Makes the request's commit the front of its line, unless a newer one is known; where it `cancels`, the run before it
+    /// is released.
     pub(crate) async fn advance(
         &self,
         line: &Line,
         request: &PlanRequest,
         head: &Run,
+        cancels: bool,
         now: Timestamp,
     ) -> Answer<Place> {
         let repository = &request.repository;
@@ -39,7 +41,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
                 Some(front) if front.run == head.id => return Ok(Place::Newest),
                 Some(front) if !self.is_newer(line, request, front).await? => return Ok(Place::Overtaken),
                 Some(front) => {
-                    if head.replaces_older {
+                    if cancels {
                         let why = format!("a newer commit, {}, was pushed", head.id.sha.short());
                         self.release(&front.run, line, &stop(why, now), now).await?;
                     }

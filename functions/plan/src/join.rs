@@ -97,15 +97,22 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         self.written(grown).await
     }
 
-    /// The line's newest commit is this one, unless a newer one is known; the head notes who waits for it.
-    pub(crate) async fn claim(&self, mut head: Run, request: &PlanRequest, now: Timestamp) -> Answer<Run> {
+    /// The line's newest commit is this one, unless a newer one is known; the head notes who waits for it. Where it
+    /// `cancels`, the older of the two runs loses the line's claim.
+    pub(crate) async fn claim(
+        &self,
+        mut head: Run,
+        request: &PlanRequest,
+        cancels: bool,
+        now: Timestamp,
+    ) -> Answer<Run> {
         let Ok(line) = request.line() else { return Ok(head) };
         if let (Trust::Trusted, Some(number)) = (head.id.trust, request.pull_request) {
             // Only its comment hangs on it: the run lives with its branch.
-            self.advance(&Line::Pull(number), request, &head, now).await?;
+            self.advance(&Line::Pull(number), request, &head, false, now).await?;
         }
-        if self.advance(&line, request, &head, now).await? == Place::Overtaken {
-            if head.replaces_older {
+        if self.advance(&line, request, &head, cancels, now).await? == Place::Overtaken {
+            if cancels {
                 let why = "a newer commit was there before it".to_owned();
                 self.release(&head.id, &line, &stop(why, now), now).await?;
             }

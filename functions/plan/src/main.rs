@@ -12,22 +12,22 @@ use secrets::Secrets;
 use slipway_plan::Planner;
 use store::Store;
 
-const SENDS_TO: [QueueName; 5] = [
-    QueueName::Plan,
-    QueueName::Stage(Stage::Test),
-    QueueName::Stage(Stage::Build),
-    QueueName::Stage(Stage::Deploy),
-    QueueName::Notify,
-];
+/// Itself, the stages that begin a phase, and notify.
+const SENDS_TO: [QueueName; 5] =
+    [QueueName::Plan, of(Stage::Test), of(Stage::Build), of(Stage::Deploy), QueueName::Notify];
+
+const fn of(stage: Stage) -> QueueName {
+    QueueName::Stage(stage)
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::telemetry();
     let mut variables = Variables::default();
     let (table, queues) = (variables.text("TABLE_NAME"), variables.queues(&SENDS_TO));
-    let (dead_letters, bucket) = (variables.text("DEAD_LETTERS_URL"), variables.text("BUCKET_NAME"));
-    let build_image = variables.text("BUILD_IMAGE");
-    let (api, secret_id) = (variables.text("GITHUB_API_URL"), variables.text("GITHUB_SECRET_ID"));
+    let [dead_letters, bucket] = ["DEAD_LETTERS_URL", "BUCKET_NAME"].map(|name| variables.text(name));
+    let (api, build_image) = (variables.text("GITHUB_API_URL"), variables.text("BUILD_IMAGE"));
+    let secret_id = variables.text("GITHUB_SECRET_ID");
     variables.complete()?;
 
     let aws = lambda::aws().await;

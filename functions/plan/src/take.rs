@@ -36,7 +36,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         } else if known {
             head = self.join(head, request, &operator, now).await?;
         }
-        head = self.claim(head, request, now).await?;
+        // Where a line is delivered, an older run may be on its way to the cluster: it finishes, unless the file says otherwise.
+        let cancels = head.replaces_older || delivery::target(&operator, request).is_none();
+        head = self.claim(head, request, cancels, now).await?;
         self.open(&mut head, now).await?;
         self.store.note(&request.delivery, &DeliveryState::Planned(head.id.clone())).await
     }
@@ -94,7 +96,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         self.store.create_tasks(&tasks).await?;
         tracing::info!(run = %head.id, tasks = tasks.len(), delivers = delivery.is_some(), "planned");
         let mut planned = head.planned(phases_of(&tasks), delivery, plan.notifications, notes, now);
-        planned.replaces_older = planned.delivery.is_none() || plan.older_runs == OlderRuns::Cancel;
+        planned.replaces_older = plan.older_runs == OlderRuns::Cancel;
         planned.parallel = plan.max_parallel_builds;
         planned.compared_with = reach.base.or_else(|| request.before.clone());
         Ok(planned)

@@ -30,12 +30,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (store, queue, redelivery) =
         (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
     let [builds, untrusted] = [trusted, untrusted].map(|project| Builds::new(&aws, project, &bucket));
-    let work = Tests {
-        runs: store.clone(),
-        builds,
-        untrusted,
-        artifacts: Artifacts::new(&aws, bucket),
-        secrets_prefix,
-    };
+    let (runs, artifacts) = (store.clone(), Artifacts::new(&aws, bucket));
+    let work = Tests { runs, builds, untrusted, artifacts, secrets_prefix };
     lambda::serve_stage(Stage::Test, &store, &queue, &redelivery, &work).await
 }

@@ -108,11 +108,22 @@ impl Workbench {
         Ok(run)
     }
 
-    /// Commits everything, also where nothing has changed; answers the run that pushing it begins.
+    /// Commits everything, and with it a file of its own content that every test reads, so that no result is taken over
+    /// from an earlier commit; answers the run that pushing it begins.
     ///
     /// # Errors
     /// When git refuses.
     pub async fn commit(&self, message: &str) -> anyhow::Result<RunId> {
+        let before = self.git(&["rev-list", "--all", "--count"]).await.unwrap_or_default();
+        self.write("COMMIT", &format!("{message} after {before}"))?;
+        self.commit_as_it_is(message).await
+    }
+
+    /// Commits everything, also where nothing has changed; answers the run that pushing it begins.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub async fn commit_as_it_is(&self, message: &str) -> anyhow::Result<RunId> {
         self.git(&["add", "--all"]).await?;
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]).await?;
         let sha: Sha = self.git(&["rev-parse", "HEAD"]).await?.trim().parse()?;

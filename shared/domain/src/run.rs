@@ -60,7 +60,7 @@ pub struct Run {
     /// The lines whose newest commit it judges; a run that nobody claims any more is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Line>,
-    /// Whether the older run of its line is cancelled, or may finish.
+    /// Whether the older run of its line is cancelled also where the line is delivered.
     #[serde(default)]
     pub replaces_older: bool,
     /// Why and by whom it is being cancelled: nothing of it begins any more, and what has begun is stopped.
@@ -192,7 +192,7 @@ impl Run {
             round: 0,
             reruns: Vec::new(),
             claims: request.line().into_iter().collect(),
-            replaces_older: true,
+            replaces_older: false,
             stop: None,
             admitted: request.admitted.clone(),
             pulls: request.pull_request.into_iter().collect(),

@@ -55,7 +55,7 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
         // Tests that write a checked-in file anew are asked by a variable to do so.
         let text = checkout.text(path)?;
         let shipped =
-            if path.contains("/tests/") { "" } else { text.split("#[cfg(test)]").next().unwrap_or("") };
+            if path.contains("/tests/") || path.ends_with("/tests.rs") { "" } else { text.split("#[cfg(test)]").next().unwrap_or("") };
         if path != READER && path.contains("/src/") && shipped.contains("env::var") {
             findings.push(format!(
                 "{path}: reads the environment; only {READER} does, so that all is reported at once"

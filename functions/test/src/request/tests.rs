@@ -1,3 +1,5 @@
+//! What a test build is asked for, told as a person would read it.
+
 use std::collections::BTreeMap;
 
 use domain::ids::TaskId;

@@ -2,7 +2,6 @@
 //!
 //! The same state always gives the same text, so that notify can tell by its hash whether anything is new.
 
-mod answers;
 mod board;
 mod buttons;
 mod checks;
@@ -16,7 +15,6 @@ mod report;
 mod slack;
 mod words;
 
-pub use answers::refusal;
 pub use buttons::{RETEST, TEST, TEST_ALL};
 pub use checks::{ROLL_UP, checks};
 pub use comment::comment;
