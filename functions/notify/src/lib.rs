@@ -24,6 +24,9 @@ use lambda::Disposition;
 
 use notice::{Leading, Notice, What, notices};
 
+/// How soon a message comes again that has met another one putting telling off.
+const LATER: Duration = Duration::from_secs(10);
+
 /// How long nobody else tells the same run; longer than the function may run.
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -168,6 +171,10 @@ where
             let delay = lease.until.since(now) + SOON;
             return Ok(Some(Disposition::GiveBack { reason: "it is in hands already".into(), delay }));
         }
+        if told.parked.is_some() {
+            // He may be about to put it off, and this may be the very message that looks again.
+            return Ok(Some(Disposition::GiveBack { reason: "it is being put off".into(), delay: LATER }));
+        }
         if lease.again || notices.iter().all(|notice| notice.will_be_said(&told, &lease)) {
             return Ok(Some(Disposition::Acknowledge));
         }
@@ -231,14 +238,18 @@ where
         Ok(Disposition::Refuse { reason })
     }
 
-    /// Puts telling off. The lease is the intent of it: where this dies before the delayed message is sent or noted,
-    /// the own message comes again and finds the lease over. So whatever is noted as put off has its message on the
-    /// way, and only one: only the holder of the lease sends it, and whoever comes meanwhile finds it noted.
+    /// Puts telling off. The lease stays in the book until the delayed message is on its way: whoever finds both knows
+    /// that it may not be, and neither is done nor believes that another one looks. Where this dies, the own message
+    /// comes again, finds the lease over, and begins anew.
     async fn park(&self, head: &Run, mut told: Told, parked: Parked, now: Timestamp) -> Answer<Disposition> {
         let message = Message::Notify { run: head.id.clone() };
-        self.queue.send(&[Outgoing { message, delay: parked.looks.since(now) }]).await?;
+        let delayed = Outgoing { message, delay: parked.looks.since(now) };
         told.parked = Some(parked);
-        self.note(&head.id, &mut told, false).await?;
+        // Whoever has the lease now tells, or puts off, himself.
+        if self.note(&head.id, &mut told, true).await? {
+            self.queue.send(&[delayed]).await?;
+            self.note(&head.id, &mut told, false).await?;
+        }
         Ok(Disposition::Acknowledge)
     }
 }

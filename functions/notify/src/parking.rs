@@ -40,9 +40,9 @@ pub(crate) fn looking(parked: Parked, now: Timestamp) -> Parked {
     Parked { looks, ..parked }
 }
 
-/// Whether a delayed message will look by itself.
+/// Whether a delayed message will look by itself: it is on its way once the lease is given up.
 pub(crate) fn is_looked_after(told: &Told, now: Timestamp) -> bool {
-    told.parked.as_ref().is_some_and(|parked| now.after(EARLY) < parked.looks)
+    told.lease.is_none() && told.parked.as_ref().is_some_and(|parked| now.after(EARLY) < parked.looks)
 }
 
 /// The parking that has still to be waited for although its delayed message has come: SQS delays none as long.

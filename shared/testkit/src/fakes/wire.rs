@@ -165,10 +165,10 @@ impl Traffic {
             None => self.by_number.remove(&number),
         };
         self.met.extend(trouble.map(|trouble| (name, trouble)));
-        if !self.down.contains(name) {
+        if !self.down.contains(name) && (trouble.is_none() || !self.refused.contains_key(name)) {
             return trouble;
         }
-        // What is down has no effects; its caller may die of something else.
+        // What is down or refused has no effects; its caller may die of something else.
         match trouble {
             None | Some(Trouble::FailBefore | Trouble::FailAfter) => Some(Trouble::FailBefore),
             Some(Trouble::CrashBefore | Trouble::CrashAfter) => Some(Trouble::CrashBefore),

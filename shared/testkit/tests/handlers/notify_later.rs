@@ -121,5 +121,12 @@ async fn where_the_delayed_message_cannot_be_sent_the_own_one_comes_again() {
     world.wire.down("checks.find");
     world.wire.down("queue.send");
     assert!(matches!(notify(&world, &head).await, Disposition::GiveBack { .. }));
-    assert_eq!(parked(&world, &head).await, None, "nothing is noted that nobody looks after");
+    // Nobody looks after it: whoever comes does not take it for put off, the own message least of all.
+    assert!(matches!(notify(&world, &head).await, Disposition::GiveBack { .. }));
+    world.wire.up("queue.send");
+    world.wire.up("checks.find");
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(notify(&world, &head).await, Disposition::Acknowledge);
+    assert!(!world.github.check_runs().is_empty());
+    assert_eq!(parked(&world, &head).await, None);
 }

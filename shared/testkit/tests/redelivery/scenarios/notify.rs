@@ -125,17 +125,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "the first comment on a pull request",
         does: &["store.front", "comments.find", "comments.create"],
-        before: |play| {
-            proposed(play);
-            play.until(NOTIFY, &[])
-        },
+        before: proposed,
     },
     Scenario {
         name: "a comment that is edited",
         does: &["store.front", "comments.update"],
         before: |play| {
-            proposed(play);
-            let first = play.until(NOTIFY, &[]);
+            let first = proposed(play);
             play.invoke(&first);
             play.until(NOTIFY, &[])
         },
@@ -149,13 +145,13 @@ fn invalid(play: &mut Play) {
     play.invoke(&Call::Post(a_push("develop", None, &a_sha(1))));
 }
 
-/// A run under way that judges a pull request: plan does not write that yet, so it is put there.
-fn proposed(play: &mut Play) {
+/// A run under way that judges a pull request beside its branch, about to be told for the first time.
+fn proposed(play: &mut Play) -> Call {
     play.push(1, &services(1));
     let planned = play.until(NOTIFY, &[]);
     let head = play.world.store.heads().pop().expect("a run");
     play.world.store.put(&Run { pulls: vec![12], ..head }, &[]);
-    play.invoke(&planned);
+    planned
 }
 
 /// The message that lies there when the run is finished.
