@@ -75,3 +75,31 @@ impl Policy {
         format!("reports/{}-{file}", index + 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ChecksSpec, IntegrationSpec};
+
+    #[test]
+    fn a_policy_is_what_the_task_says() {
+        let reports: Vec<RepositoryPath> =
+            ["out/scan.sarif", "out/"].map(|path| path.parse().expect("a path")).to_vec();
+        let integration = IntegrationSpec { reports: reports.clone(), ..IntegrationSpec::default() };
+        let policy = Policy::of(&TaskSpec::Integration(integration));
+        assert_eq!((policy.ran, policy.coverage, policy.severity), (Ran::Tests, None, Severity::Medium));
+        let entries: Vec<String> =
+            policy.reports.iter().enumerate().map(|(index, path)| Policy::entry(index, path)).collect();
+        assert_eq!(entries, ["reports/1-scan.sarif", "reports/2-out"]);
+
+        let checks = ChecksSpec {
+            bandit: reports,
+            severity: Severity::High,
+            command: Some("semgrep".to_owned()),
+            ..ChecksSpec::default()
+        };
+        let policy = Policy::of(&TaskSpec::Checks(checks));
+        assert_eq!(policy.ran, Ran::Checks { flake8: false, bandit: true, command: true });
+        assert_eq!((policy.severity, policy.reports), (Severity::High, Vec::new()));
+    }
+}
