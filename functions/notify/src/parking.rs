@@ -35,9 +35,9 @@ pub(crate) fn after(told: &Told, fault: &Fault, now: Timestamp) -> Option<Parked
 }
 
 /// The parking with the time of its next delayed message.
-pub(crate) fn looking(parked: Parked, now: Timestamp) -> Parked {
-    let looks = parked.until.min(now.after(LONGEST_DELAY));
-    Parked { looks, ..parked }
+pub(crate) fn looking(mut parked: Parked, now: Timestamp) -> Parked {
+    parked.looks = parked.until.min(now.after(LONGEST_DELAY));
+    parked
 }
 
 /// Whether a delayed message will look by itself: it is on its way once the lease is given up.

@@ -146,7 +146,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let is_it = |task: &Task| task.id.stage == Stage::Test && task.id.subject == *subject;
         let mut tasks: Vec<Task> = tasks_of(&head.id, &plan, None).into_iter().filter(is_it).collect();
         let Some(task) = tasks.first_mut() else { return Ok(Err(unknown(subject, tests))) };
-        task.why = "somebody asked for it".to_owned();
+        "somebody asked for it".clone_into(&mut task.why);
         let mut head = self.grow(head, &tasks, now).await?;
         lambda::open_phase(&self.store, &self.queue, &head, domain::run::PhaseKind::Test).await?;
         lambda::opened(&self.store, &mut head, None, now).await?;

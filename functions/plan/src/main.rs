@@ -1,7 +1,6 @@
 //! The plan function.
 
 use artifacts::Artifacts;
-use domain::ids::Stage;
 use domain::message::QueueName;
 use domain::ports::Secrets as _;
 use domain::time::Timestamp;
@@ -9,16 +8,8 @@ use github::{Credentials, GitHub};
 use lambda::{SqsEvent, Variables};
 use queue::{Queue, Redelivery};
 use secrets::Secrets;
-use slipway_plan::Planner;
+use slipway_plan::{Planner, SENDS_TO};
 use store::Store;
-
-/// Itself, the stages that begin a phase, and notify.
-const SENDS_TO: [QueueName; 5] =
-    [QueueName::Plan, of(Stage::Test), of(Stage::Build), of(Stage::Deploy), QueueName::Notify];
-
-const fn of(stage: Stage) -> QueueName {
-    QueueName::Stage(stage)
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -36,6 +27,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let redelivery = Redelivery::new(&aws, &queues[&QueueName::Plan], dead_letters);
     let (queue, artifacts) = (Queue::new(&aws, queues), Artifacts::new(&aws, bucket));
     let planner = Planner { store: Store::new(&aws, table), queue, artifacts, source, build_image };
-    let handle = async |record: lambda::Record| planner.handle(&record.body, Timestamp::now()).await;
+    let handle =
+        async |record: lambda::Record| Box::pin(planner.handle(&record.body, Timestamp::now())).await;
     lambda::run(async |event: SqsEvent| Ok(lambda::each(event, &redelivery, handle).await)).await
 }

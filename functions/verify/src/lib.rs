@@ -159,7 +159,6 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
 }
 
 /// What became of the release that is to be verified.
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum Standing {
     /// It is the current one; with the last verified release.
     Current(Release, Option<Release>),

@@ -6,6 +6,7 @@ use domain::ids::{DeliveryId, RepositoryName};
 use domain::message::{Gone, Message, PlanRequest};
 
 /// What plan is to be told, or why nothing.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 pub(crate) enum Reading {
     Send(Message),
     Ignored(String),

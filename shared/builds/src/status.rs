@@ -29,10 +29,9 @@ pub(crate) fn of(build: &Build) -> BuildStatus {
     let state = match build.build_status() {
         Some(StatusType::Succeeded) => BuildState::Succeeded,
         Some(StatusType::Failed) if asked.is_some() => BuildState::Refused,
-        Some(StatusType::Failed) if before => BuildState::Fault,
-        Some(StatusType::Failed) => BuildState::Failed,
         // It never began: it waited for a machine, or its machine for it.
-        Some(StatusType::TimedOut) if before => BuildState::Fault,
+        Some(StatusType::Failed | StatusType::TimedOut) if before => BuildState::Fault,
+        Some(StatusType::Failed) => BuildState::Failed,
         Some(StatusType::TimedOut) => BuildState::TimedOut,
         Some(StatusType::Stopped) => BuildState::Stopped,
         Some(StatusType::Fault) => BuildState::Fault,

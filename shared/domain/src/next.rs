@@ -43,7 +43,6 @@ pub struct Facts<'a> {
 
 /// What an action brought.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and most often the verdict")]
 pub enum Learned {
     /// Nothing yet, or a write that went through.
     Nothing,
@@ -203,10 +202,13 @@ pub fn next(head: &Run, task: &Task, facts: &Facts<'_>) -> Action {
         {
             Action::Rest("the run is finished")
         }
-        State::Pending if is_cancelled(head, task) => match turn_has_come(head, task, facts.previous) {
-            true => conclude(head, task, facts, &cancelled(head)),
-            false => Action::Rest("it never began, and nothing of the run begins any more"),
-        },
+        State::Pending if is_cancelled(head, task) => {
+            if turn_has_come(head, task, facts.previous) {
+                conclude(head, task, facts, &cancelled(head))
+            } else {
+                Action::Rest("it never began, and nothing of the run begins any more")
+            }
+        }
         State::Starting { .. } | State::Running { .. } if is_cancelled(head, task) => match &facts.learned {
             Learned::Stopped => conclude(head, task, facts, &cancelled(head)),
             learned @ Learned::Failed { .. } => after_effect(head, task, facts, learned),
@@ -282,9 +284,8 @@ fn turn_has_come(head: &Run, task: &Task, previous: Option<&Task>) -> bool {
 
 fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -> Action {
     match learned {
-        Learned::Concluded(verdict) => conclude(head, task, facts, verdict),
         Learned::Broken(_) if !task.mended => Action::Write { task: task.begun_anew(facts.now) },
-        Learned::Broken(verdict) => conclude(head, task, facts, verdict),
+        Learned::Concluded(verdict) | Learned::Broken(verdict) => conclude(head, task, facts, verdict),
         Learned::InProgress { ask_again: Some(delay) } if may_arm(task, facts) => {
             Action::Arm { task: task.armed(facts.now.after(*delay)), delay: *delay }
         }

@@ -54,8 +54,11 @@ pub(super) fn check(template: &Template, checkout: &Checkout) -> anyhow::Result<
     for path in checkout.below("functions/", ".rs").chain(checkout.below("shared/", ".rs")) {
         // Tests that write a checked-in file anew are asked by a variable to do so.
         let text = checkout.text(path)?;
-        let shipped =
-            if path.contains("/tests/") || path.ends_with("/tests.rs") { "" } else { text.split("#[cfg(test)]").next().unwrap_or("") };
+        let shipped = if path.contains("/tests/") || path.ends_with("/tests.rs") {
+            ""
+        } else {
+            text.split("#[cfg(test)]").next().unwrap_or("")
+        };
         if path != READER && path.contains("/src/") && shipped.contains("env::var") {
             findings.push(format!(
                 "{path}: reads the environment; only {READER} does, so that all is reported at once"

@@ -55,7 +55,7 @@ fn shown(run: &str, task: &str, spec: TaskSpec) -> String {
     let BuildRequest { source, variables, options, result, .. } =
         requested(run, task, spec).expect("there is something to test");
     let lines = |pairs: &BTreeMap<String, String>, sign: &str| {
-        pairs.iter().map(|(name, value)| format!("{name}{sign}{value}\n")).collect::<String>()
+        pairs.iter().map(|(name, value)| format!("{name}{sign}{value}\n")).collect::<Vec<_>>().concat()
     };
     let (plain, secrets) = (lines(&variables, "="), lines(&options.secrets, " from "));
     let (image, compute, timeout, cache) = (options.image, options.compute, options.timeout, options.cache);

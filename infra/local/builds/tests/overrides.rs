@@ -28,18 +28,19 @@ fn s3(cloud: &Cloud) -> ProjectCache {
     ProjectCache::builder().r#type(CacheType::S3).location(location).build().expect("complete")
 }
 
-fn variables(pairs: [(&str, &str); 3]) -> Option<Vec<aws_sdk_codebuild::types::EnvironmentVariable>> {
+fn variables(pairs: [(&str, &str); 3]) -> Vec<aws_sdk_codebuild::types::EnvironmentVariable> {
     let one = |(name, value): (&str, &str)| {
         let variable = aws_sdk_codebuild::types::EnvironmentVariable::builder().name(name).value(value);
         variable.build().expect("complete")
     };
-    Some(pairs.map(one).into())
+    pairs.map(one).into()
 }
 
 /// What a build found of the rounds before it.
 async fn round(cloud: &Cloud, number: &str, code: &str, cache: Option<ProjectCache>) -> String {
     let own = variables([("ROUND", number), ("CODE", code), ("FILES", "*/requirements.txt")]);
-    let start = cloud.start_build(CACHING).set_environment_variables_override(own).set_cache_override(cache);
+    let start =
+        cloud.start_build(CACHING).set_environment_variables_override(Some(own)).set_cache_override(cache);
     let build = cloud.run(start).await;
     let log = Cloud::log(&build);
     let expected = if code == "0" { StatusType::Succeeded } else { StatusType::Failed };

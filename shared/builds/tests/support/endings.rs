@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use builds::Builds;
-use domain::ports::{BuildState, Builds as _};
+use domain::ports::Builds as _;
 use serde_json::json;
 
 use super::*;

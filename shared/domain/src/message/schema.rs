@@ -126,9 +126,9 @@ fn asked() -> Value {
 
 fn about() -> Value {
     let forms = [
-        one("pull", number(u64::MAX, "The newest commit of the pull request of this number")),
-        one("commit", text(&format!("^{SHA}$"), "A commit, whoever offered it")),
-        one("run", run().1),
+        one("pull", &number(u64::MAX, "The newest commit of the pull request of this number")),
+        one("commit", &text(&format!("^{SHA}$"), "A commit, whoever offered it")),
+        one("run", &run().1),
     ];
     json!({"description": "What it is about", "anyOf": forms})
 }
@@ -139,15 +139,15 @@ fn command() -> Value {
         json!({"const": "retest"}),
         json!({"const": "test_all"}),
         json!({"const": "cancel"}),
-        one("test", text(&subject, "A test by its subject: a service, `+checks` or `+integration`")),
-        one("ok_to_test", text(&format!("^{SHA}$"), "The commit of a stranger that is admitted")),
-        one("malformed", words("What to write instead")),
+        one("test", &text(&subject, "A test by its subject: a service, `+checks` or `+integration`")),
+        one("ok_to_test", &text(&format!("^{SHA}$"), "The commit of a stranger that is admitted")),
+        one("malformed", &words("What to write instead")),
     ];
     json!({"anyOf": forms})
 }
 
 /// An object with one field, whose name is the variant.
-fn one(name: &str, schema: Value) -> Value {
+fn one(name: &str, schema: &Value) -> Value {
     json!({"type": "object", "additionalProperties": false, "properties": {name: schema}, "required": [name]})
 }
 

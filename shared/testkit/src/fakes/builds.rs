@@ -102,8 +102,9 @@ impl MemoryBuilds {
         self.end(id, ended, None);
         let digest = hex::encode(Sha256::digest(result));
         self.state.with(|state| {
-            let build = state.builds.iter_mut().find(|build| build.id == id);
-            build.into_iter().for_each(|build| build.status.digest = Some(digest.clone()));
+            if let Some(build) = state.builds.iter_mut().find(|build| build.id == id) {
+                build.status.digest = Some(digest.clone());
+            }
         });
     }
 

@@ -21,7 +21,7 @@ async fn handle(world: &World, bodies: &[&str]) -> String {
         }
     };
     let event = SqsEvent { records: bodies.iter().enumerate().map(record).collect() };
-    let work = tests_of(&world);
+    let work = tests_of(world);
     let response = each_stage_message(event, &world.queue, Stage::Test, async |message| {
         StageFunction::new(&world.store, &world.queue, &world.queue, &work)
             .attend(&message, || world.clock.now())

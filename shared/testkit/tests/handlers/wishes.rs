@@ -86,9 +86,10 @@ fn seen(world: &World) -> String {
 fn end_tests(world: &World, run: &RunId, red: &str) {
     let (mut head, mut ended) = (head(world, run), Vec::new());
     for task in world.store.tasks_of(run) {
-        let verdict = match task.id.subject.to_string() == red {
-            true => Verdict::failed("1 of 3 tests failed", Output::None),
-            false => Verdict::passed("3 tests passed", Output::None),
+        let verdict = if task.id.subject.to_string() == red {
+            Verdict::failed("1 of 3 tests failed", Output::None)
+        } else {
+            Verdict::passed("3 tests passed", Output::None)
         };
         if let Some(counted) = head.concluded(&task, &verdict, world.clock.now()) {
             head = counted;

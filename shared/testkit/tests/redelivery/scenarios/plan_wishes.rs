@@ -155,7 +155,7 @@ fn proposed(play: &mut Play) {
         ..a_request(2)
     };
     recorded(&play.world, &request.delivery);
-    let plan = play.put(PLAN, &serde_json::to_string(&Message::Plan(request)).expect("plain data"));
-    play.invoke(&plan);
+    let message = play.put(PLAN, &serde_json::to_string(&Message::Plan(request)).expect("plain data"));
+    play.invoke(&message);
     play.rest().expect("it comes to rest");
 }
