@@ -14,14 +14,26 @@ pub(crate) async fn post(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> anyhow::Result<(u16, Value)> {
-    let mut request =
-        Request::post(url).header("user-agent", "stories").header("content-type", "application/json");
+    send("POST", url, headers, body).await
+}
+
+/// The same with another method.
+pub(crate) async fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> anyhow::Result<(u16, Value)> {
+    let mut request = Request::builder().method(method).uri(url);
+    request = request.header("user-agent", "stories").header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let response =
-        client.request(request.body(Full::new(body.into()))?).await.with_context(|| format!("POST {url}"))?;
+    let response = client
+        .request(request.body(Full::new(body.into()))?)
+        .await
+        .with_context(|| format!("{method} {url}"))?;
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await?.to_bytes();
     Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))

@@ -7,6 +7,7 @@ mod dropped;
 mod levers;
 mod mended;
 mod proposals;
+mod pulls;
 mod refused;
 
 use crate::cloud::in_cloud;
@@ -30,6 +31,12 @@ async fn bad_input_is_refused_recorded_or_set_aside() -> anyhow::Result<()> {
         proposals::play(world).await
     })
     .await
+}
+
+/// The life of pull requests, of the repository itself and of a fork, in one light cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn pull_requests_are_judged_cancelled_commanded_and_admitted() -> anyhow::Result<()> {
+    Box::pin(pulls::play()).await
 }
 
 /// What people can do with a run, by message and by command, in one light cloud.

@@ -31,7 +31,10 @@ async fn play(cloud: &Cloud) -> anyhow::Result<()> {
     let requests = cloud.requests().await?;
     let images = requests.aws.iter().filter(|entry| entry.caller == "build" && entry.service == "ecr");
     ensure!(images.map(|entry| entry.count).sum::<u64>() >= 2, "ECR is not asked by build");
-    ensure!(requests.builds.get("StartBuild") == Some(&6), "{:?}", requests.builds);
+    // A build that ends at once tells so before its start is written: it is started again under the same token, which
+    // CodeBuild answers with the same build.
+    let starts = requests.builds.get("StartBuild").copied().unwrap_or_default();
+    ensure!((6..=12).contains(&starts), "{:?}", requests.builds);
     let checks = requests.github.get("POST /repos/{owner}/{repo}/check-runs").context("check runs")?;
     ensure!(*checks >= 6, "{:?}", requests.github);
     Ok(())

@@ -119,6 +119,13 @@ fn asked() -> Value {
             ("about", about()),
             ("comment", optional(number(u64::MAX, "The comment that asks, to be answered"))),
             ("commands", commands),
+            (
+                "tries",
+                number(
+                    u32::MAX.into(),
+                    "How often it had to wait because another side did not answer; left out, never",
+                ),
+            ),
         ],
         &["delivery", "repository", "installation", "by", "about", "commands"],
     )

@@ -58,6 +58,7 @@ fn full() -> Vec<Value> {
             "kind": "asked", "delivery": "d-1", "repository": "vive-sphere/bot-manager", "installation": 1, "by": "ada",
             "about": {"pull": 7}, "comment": 8,
             "commands": ["retest", "test_all", "cancel", {"test": "a"}, {"ok_to_test": sha}, {"malformed": "No."}],
+            "tries": 2,
         }),
         json!({
             "kind": "gone", "delivery": "d-1", "repository": "vive-sphere/bot-manager", "installation": 1,
