@@ -35,9 +35,48 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
 /// them can neither mention anybody nor become markup.
 fn refusal(login: &str, refusals: &[String]) -> String {
     let line = text::clean(&refusals.join(" ")).replace(['\n', '\t'], " ");
-    let harmless = line.replace('&', "&amp;").replace('<', "&lt;").replace('@', "@\u{200b}");
-    format!("`{login}`: {}\n", text::cut(&harmless, LONGEST_ANSWER))
+    format!("`{login}`: {}\n", harmless(&text::cut(&line, LONGEST_ANSWER)))
+}
+
+/// Values stand in backticks, where nothing is markup; a backtick without its partner is none.
+fn harmless(line: &str) -> String {
+    let parts: Vec<&str> = line.split('`').collect();
+    let whole = parts.len() - (parts.len() + 1) % 2;
+    let outside = |part: &str| part.replace('&', "&amp;").replace('<', "&lt;").replace('@', "@\u{200b}");
+    let mut text = String::with_capacity(line.len());
+    for (index, part) in parts.iter().enumerate() {
+        let is_code = index % 2 == 1 && index < whole;
+        let mark = if index == 0 {
+            ""
+        } else if index < whole {
+            "`"
+        } else {
+            "'"
+        };
+        text.push_str(mark);
+        text.push_str(&if is_code { (*part).to_owned() } else { outside(part) });
+    }
+    text
 }
 
 /// The most characters of an answer.
 const LONGEST_ANSWER: usize = 4000;
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn what_is_outside_of_backticks_is_no_markup() {
+        for (line, expected) in [
+            ("`/test <service>` does", "`/test <service>` does"),
+            ("no `@everyone` and no @team", "no `@everyone` and no @\u{200b}team"),
+            ("<b> & `a` <i>", "&lt;b> &amp; `a` &lt;i>"),
+            ("`a` and `<b>", "`a` and '&lt;b>"),
+            ("`", "'"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(line), expected, "{line}");
+        }
+    }
+}

@@ -167,30 +167,33 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             Err(done) => return Ok(done),
         };
         let tasks = self.store.tasks(&head.id, None).await?;
-        let wanted: Vec<&Task> = tasks.iter().filter(|task| wanted(task)).collect();
+        let known = self.carried_out(&head, &tasks, asked).await?;
+        // What an earlier delivery of the same message has opened is not red any more, and may not be woken yet.
+        let chosen: Vec<&Task> =
+            tasks.iter().filter(|task| wanted(task) || known.contains(&&task.id)).collect();
         let (mut done, mut refusal) = (0, None);
-        for task in &wanted {
+        for task in &chosen {
             match self.reopen(&head, &task.id, asked, now).await? {
                 Ok(()) => done += 1,
                 Err(reason) => refusal = Some(reason),
             }
         }
-        // Opened by an earlier delivery of the same message, they are not red any more.
-        let is_known = self.is_carried_out(&head, &tasks, asked).await?;
         Ok(match refusal {
-            Some(reason) if done == 0 && !is_known => Err(reason),
-            None if wanted.is_empty() && !is_known => Err(none.to_owned()),
-            _ => Ok(()),
+            _ if done > 0 => Ok(()),
+            Some(reason) => Err(reason),
+            None => Err(none.to_owned()),
         })
     }
 
-    /// Whether the timeline knows the request for any of the tasks.
-    async fn is_carried_out(&self, head: &Run, tasks: &[Task], asked: &Asked) -> Answer<bool> {
+    /// The tasks that the request has opened already.
+    async fn carried_out<'t>(&self, head: &Run, tasks: &'t [Task], asked: &Asked) -> Answer<Vec<&'t TaskId>> {
         let id = request_id(asked)?;
         let entries = self.store.timeline(&head.id).await?;
-        let keys: Vec<String> =
-            tasks.iter().map(|task| domain::rerun::key(&rerun(head, &task.id), &id)).collect();
-        Ok(entries.iter().any(|entry| keys.contains(&entry.key)))
+        let is_known = |task: &&Task| {
+            let key = domain::rerun::key(&rerun(head, &task.id), &id);
+            entries.iter().any(|entry| entry.key == key)
+        };
+        Ok(tasks.iter().filter(is_known).map(|task| &task.id).collect())
     }
 
     async fn reopen(&self, head: &Run, task: &TaskId, asked: &Asked, now: Timestamp) -> Answer<Done> {

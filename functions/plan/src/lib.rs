@@ -14,7 +14,7 @@ mod tips;
 mod wishes;
 
 use domain::files::{LARGEST_FILE, operator};
-use domain::ids::{RepositoryName, Stage};
+use domain::ids::RepositoryName;
 use domain::message::{Message, QueueName, Unreadable, parse_message};
 use domain::ports::{
     Answer, Artifacts, Branches, Comments, Deliveries, Differences, Environments, Fault, Greens, Lines,
@@ -25,15 +25,6 @@ use lambda::Disposition;
 
 /// Where the operator's file lies in the bucket.
 pub const OPERATOR_FILE: &str = "operator.yaml";
-
-/// The queues that plan sends to: its own, those of the stages that begin a phase, and notify's.
-pub const SENDS_TO: [QueueName; 5] = [
-    QueueName::Plan,
-    QueueName::Stage(Stage::Test),
-    QueueName::Stage(Stage::Build),
-    QueueName::Stage(Stage::Deploy),
-    QueueName::Notify,
-];
 
 /// The largest operator's file read, in bytes.
 const LARGEST_OPERATOR_FILE: u64 = LARGEST_FILE as u64;

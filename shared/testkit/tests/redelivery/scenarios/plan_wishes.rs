@@ -19,9 +19,21 @@ pub const SCENARIOS: &[Scenario] = &[
         does: &["store.write_run"],
         before: |play| {
             play.world.wire.down("source.download");
-            play.later(Duration::from_mins(30), |world| world.wire.up("source.download"));
             play.push(1, &services(1));
             play.fail(PLAN, &[], 3)
+        },
+    },
+    Scenario {
+        name: "GitHub answers again, and what was put off is planned",
+        does: &["source.download", "store.create_tasks", "store.write_run", "queue.send"],
+        before: |play| {
+            play.world.wire.down("source.download");
+            play.push(1, &services(1));
+            let last = play.fail(PLAN, &[], 3);
+            play.invoke(&last);
+            play.world.wire.up("source.download");
+            let head = play.world.store.heads().pop().expect("a run is begun");
+            play.put(PLAN, &serde_json::to_string(&Message::Plan(head.request())).expect("plain data"))
         },
     },
     Scenario {
