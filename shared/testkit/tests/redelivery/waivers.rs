@@ -42,6 +42,14 @@ pub const WAIVERS: &[Waiver] = &[
     },
     Waiver {
         handler: Handler::Plan,
+        scenario: "GitHub answers again, and what was put off is planned",
+        under: |disturbance| matches!(disturbance, Disturbance::Trouble(..)),
+        lines: &[""],
+        mended_by_sweep: true,
+        because: "what has been put off before is put off once more, and sweep asks again",
+    },
+    Waiver {
+        handler: Handler::Plan,
         scenario: "the first look at the branches",
         under: |disturbance| matches!(disturbance, Disturbance::Trouble(..)),
         lines: &["table repository#"],
