@@ -14,7 +14,9 @@ use super::decisions::decisions;
 use super::delivery::delivery;
 use super::findings;
 use super::markdown::{code, fitting, plain, sentence};
-use super::words::{Mark, capital, duration, headline, hint, task_name, time_taken};
+use super::words::{
+    Mark, capital, duration, headline, hint, task_name, tests_failed_again, tests_run_again, time_taken,
+};
 
 /// The name of the check run that branch protection should require.
 pub const ROLL_UP: &str = "slipway";
@@ -49,6 +51,9 @@ fn roll_up(run: &Run, tasks: &[Task], web: Option<&str>) -> Check {
     let state = match &run.state {
         _ if stuck => CheckState::ActionRequired,
         RunState::Planning | RunState::Active => CheckState::InProgress,
+        // A test that is run again after the run's end is judged here too; nobody else counts it.
+        RunState::Finished(RunOutcome::Passed) if tests_run_again(run) => CheckState::InProgress,
+        RunState::Finished(RunOutcome::Passed) if tests_failed_again(run, tasks) > 0 => CheckState::Failure,
         RunState::Finished(RunOutcome::Passed) => CheckState::Success,
         RunState::Finished(RunOutcome::Failed | RunOutcome::Invalid(_)) => CheckState::Failure,
         RunState::Finished(RunOutcome::Superseded | RunOutcome::Cancelled(_)) => CheckState::Cancelled,

@@ -97,6 +97,17 @@ pub(super) fn is_spare_way_back(task: &Task) -> bool {
     task.id.subject.is_rollback() && task.state == State::Pending
 }
 
+/// Whether somebody has tests run again that stood outside of the run's count.
+pub(super) fn tests_run_again(run: &Run) -> bool {
+    run.reruns.iter().any(|task| task.stage == Stage::Test)
+}
+
+/// How many tests failed that were run again after they had passed: the run's outcome does not know of them.
+pub(super) fn tests_failed_again(run: &Run, tasks: &[Task]) -> usize {
+    let is_red = |task: &&Task| task.id.stage == Stage::Test && Mark::of(run, task) == Mark::Failed;
+    tasks.iter().filter(is_red).count()
+}
+
 /// How a run stands, in a few words.
 pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
     let count = |mark| tasks.iter().filter(|task| Mark::of(run, task) == mark).count();
@@ -117,6 +128,13 @@ pub(super) fn headline(run: &Run, tasks: &[Task]) -> String {
         RunState::Finished(RunOutcome::Passed) if tasks.is_empty() => {
             "passed: there was nothing to do".to_owned()
         }
+        RunState::Finished(RunOutcome::Passed) if tests_run_again(run) => {
+            "passed, and tests are run again".to_owned()
+        }
+        RunState::Finished(RunOutcome::Passed) if tests_failed_again(run, tasks) > 0 => format!(
+            "passed in {took}, but {} failed when run again",
+            plural(tests_failed_again(run, tasks), "test")
+        ),
         RunState::Finished(RunOutcome::Passed) => {
             let mut words = format!("passed in {took}");
             if let Some(delivery) = &run.delivery {

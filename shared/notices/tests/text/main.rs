@@ -1,5 +1,6 @@
 //! What people read, as they read it.
 
+mod again;
 mod edges;
 mod pulls;
 mod story;
