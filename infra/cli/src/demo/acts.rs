@@ -63,7 +63,8 @@ pub(crate) async fn play(stage: &Stage) -> anyhow::Result<()> {
 }
 
 async fn push(stage: &Stage, message: &str) -> anyhow::Result<RunId> {
-    let run = stage.bench.push("develop", message).await?;
+    let run = stage.bench.commit_as_it_is(message).await?;
+    stage.bench.push_commit("develop").await?;
     output::progress(&format!("git push origin develop: {} {message}", run.sha.short()));
     Ok(run)
 }

@@ -37,6 +37,7 @@ impl Progress {
 
 fn word(task: &Task) -> &'static str {
     match &task.state {
+        _ if task.reused.is_some() => "reused",
         State::Pending => "waits",
         State::Starting { .. } | State::Running { .. } => "runs",
         State::PassingOn { verdict } | State::Done { verdict } => match verdict.outcome {

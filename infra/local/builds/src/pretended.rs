@@ -26,6 +26,10 @@ pub enum Outcome {
     Passes,
     /// A failing test, or an image that cannot be built.
     Fails,
+    /// Green tests that run half of the lines. An image or check passes.
+    Uncovered,
+    /// Checks that find a weakness of high severity. Everything else passes.
+    Insecure,
     /// CodeBuild itself fails: no result is left.
     Faults,
 }
@@ -88,8 +92,9 @@ async fn work(service: &Service, entry: &Entry, fate: Fate) -> Status {
     if fate.outcome == Outcome::Faults {
         return ended(entry, Status::Fault, "BUILD_CONTAINER_LOST", "the machine of the build was lost");
     }
-    let passes = fate.outcome == Outcome::Passes;
-    match leave(service, &entry.snapshot(), passes).await {
+    // What is judged by its reports alone ends well as a build.
+    let passes = fate.outcome != Outcome::Fails;
+    match leave(service, &entry.snapshot(), fate.outcome).await {
         Ok(artifacts) if passes => {
             entry.update(|build| {
                 build.close(Status::Succeeded, None);
@@ -112,10 +117,16 @@ fn ended(entry: &Entry, status: Status, code: &str, message: &str) -> Status {
 }
 
 /// Leaves what a real build leaves: reports, or the image's digest with the image in the registry.
-async fn leave(service: &Service, build: &Build, passes: bool) -> anyhow::Result<crate::build::Artifacts> {
+async fn leave(
+    service: &Service,
+    build: &Build,
+    outcome: Outcome,
+) -> anyhow::Result<crate::build::Artifacts> {
     let files = match variable(build, "SLIPWAY_IMAGE") {
-        "" => reports(variable(build, "SLIPWAY_KIND"), passes),
-        _ if !passes => vec![file("exit-code", "1\n"), file("log.txt", "the image could not be built\n")],
+        "" => reports(variable(build, "SLIPWAY_KIND"), outcome),
+        _ if outcome == Outcome::Fails => {
+            vec![file("exit-code", "1\n"), file("log.txt", "the image could not be built\n")]
+        }
         image => {
             let digest = push(service, build, image).await?;
             vec![
@@ -134,18 +145,25 @@ fn variable<'a>(build: &'a Build, name: &str) -> &'a str {
     variables.find(|variable| variable.name == name).map_or("", |variable| variable.value.as_str())
 }
 
-fn reports(kind: &str, passes: bool) -> Vec<File> {
+fn reports(kind: &str, outcome: Outcome) -> Vec<File> {
+    let passes = outcome != Outcome::Fails;
     if kind == "checks" {
         let code = if passes { "0\n" } else { "1\n" };
         let finding = if passes { "" } else { "backend/app.py:1:1: F401 'os' imported but unused\n" };
-        let bandit = json!({ "errors": [], "results": [] });
+        let weakness = json!({
+            "filename": "backend/app.py", "line_number": 2, "issue_severity": "HIGH", "issue_confidence": "HIGH",
+            "issue_text": "subprocess call with shell=True", "test_id": "B602",
+        });
+        let is_weak = outcome == Outcome::Insecure;
+        let results: Vec<_> = is_weak.then_some(weakness).into_iter().collect();
+        let bandit = json!({ "errors": [], "results": results });
         return vec![
             file("exit-code", code),
             file("log.txt", "$ flake8\n"),
             file("flake8.txt", finding),
             file("flake8-exit-code", code),
             file("bandit.json", &bandit.to_string()),
-            file("bandit-exit-code", "0\n"),
+            file("bandit-exit-code", if is_weak { "1\n" } else { "0\n" }),
         ];
     }
     let failure = r#"<failure message="assert 1 == 2">tests/test_app.py:2: AssertionError</failure>"#;
@@ -156,7 +174,8 @@ fn reports(kind: &str, passes: bool) -> Vec<File> {
     let mut files =
         vec![file("exit-code", code), file("log.txt", "$ pytest\n1 test\n"), file("junit.xml", &junit)];
     if kind == "service" {
-        let totals = json!({ "covered_lines": 100, "num_statements": 100, "percent_covered": 100.0 });
+        let covered = if outcome == Outcome::Uncovered { 50 } else { 100 };
+        let totals = json!({ "covered_lines": covered, "num_statements": 100, "percent_covered": covered });
         files.push(file("coverage.json", &json!({ "totals": totals, "files": {} }).to_string()));
     }
     files

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use domain::ids::{Digest, Sha};
-use domain::message::PlanRequest;
+use domain::message::{Base, PlanRequest};
+use domain::ports::Pull;
 use domain::run::{Delivery, Run};
 use domain::spec::{
     ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, Reads, ServiceSpec, TestSpec,
@@ -57,6 +58,32 @@ pub fn a_request(number: u64) -> PlanRequest {
         draft: false,
         skip: None,
         admitted: None,
+    }
+}
+
+/// The pull request 7 of a fork, with commit 2 on top of commit 1 of `develop`.
+pub fn a_strangers_pull() -> Pull {
+    Pull {
+        number: 7,
+        head: a_sha(2),
+        branch: "proposal".to_owned(),
+        head_repository: Some(name("mallory/bot-manager")),
+        base: (name("develop"), a_sha(1)),
+        open: true,
+        draft: false,
+        author: "mallory".to_owned(),
+        title: "A proposal".to_owned(),
+    }
+}
+
+/// What plan is asked when that pull request is opened.
+pub fn a_strangers_request() -> PlanRequest {
+    PlanRequest {
+        branch: "proposal".to_owned(),
+        fork: Some(name("mallory/bot-manager")),
+        pull_request: Some(7),
+        base: Some(Base { branch: name("develop"), sha: a_sha(1) }),
+        ..a_request(2)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use domain::command::{About, Asked, Command};
 use domain::ids::{RunId, Stage};
-use domain::message::{Base, Message, PlanRequest, QueueName};
+use domain::message::{Message, PlanRequest, QueueName};
 use domain::ports::{DeliveryState, Permission, Pull, Reaction};
 use domain::run::{Run, RunOutcome, RunState};
 use domain::task::{Output, State, Task, Verdict};
 use lambda::Disposition;
-use testkit::builders::{a_commit, a_plan, a_request, a_sha, name, recorded};
+use testkit::builders::{
+    a_commit, a_plan, a_request, a_sha, a_strangers_pull, a_strangers_request, name, recorded,
+};
 use testkit::fakes::World;
 
 use crate::plan::{plan, planner};
@@ -24,24 +26,8 @@ fn world() -> World {
 /// The pull request 7 of a fork, with commit 2 on top of commit 1.
 fn proposed(world: &World) -> PlanRequest {
     world.github.push("proposal", &a_sha(2), a_commit(&a_plan(2)));
-    world.github.show_pull(Pull {
-        number: 7,
-        head: a_sha(2),
-        branch: "proposal".to_owned(),
-        head_repository: Some(name("mallory/bot-manager")),
-        base: (name("develop"), a_sha(1)),
-        open: true,
-        draft: false,
-        author: "mallory".to_owned(),
-        title: "A proposal".to_owned(),
-    });
-    PlanRequest {
-        branch: "proposal".to_owned(),
-        fork: Some(name("mallory/bot-manager")),
-        pull_request: Some(7),
-        base: Some(Base { branch: name("develop"), sha: a_sha(1) }),
-        ..a_request(2)
-    }
+    world.github.show_pull(a_strangers_pull());
+    a_strangers_request()
 }
 
 async fn ask(world: &World, id: &str, by: &str, about: About, commands: Vec<Command>) -> Disposition {
@@ -198,15 +184,9 @@ async fn a_service_that_the_commit_does_not_have_is_refused_by_name() {
     let world = world();
     plan(&world, &PlanRequest { branch: "feature".to_owned(), ..a_request(1) }).await;
     world.github.show_pull(Pull {
-        number: 7,
         head: a_sha(1),
-        branch: "feature".to_owned(),
         head_repository: Some(name("vive-sphere/bot-manager")),
-        base: (name("develop"), a_sha(9)),
-        open: true,
-        draft: false,
-        author: "ada".to_owned(),
-        title: String::new(),
+        ..a_strangers_pull()
     });
     ask(&world, "wish-1", "ada", About::Pull(7), vec![Command::Test(name("servcie-1")), Command::Retest])
         .await;

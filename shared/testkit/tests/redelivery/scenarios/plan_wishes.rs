@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use domain::command::{About, Command};
 use domain::ids::RunId;
-use domain::message::{Base, Gone, Message, PlanRequest};
-use domain::ports::Pull;
-use testkit::builders::{a_commit_of, a_request, a_sha, name, recorded};
+use domain::message::{Gone, Message};
+use testkit::builders::{a_commit_of, a_sha, a_strangers_pull, a_strangers_request, name, recorded};
 
 use super::people::{asks, asks_as};
 use super::{PLAN, TEST, services};
@@ -148,24 +147,8 @@ fn begun(play: &mut Play) {
 fn proposed(play: &mut Play) {
     play.world.github.push("develop", &a_sha(1), a_commit_of(1, &services(1)));
     play.world.github.push("proposal", &a_sha(2), a_commit_of(2, &services(1)));
-    play.world.github.show_pull(Pull {
-        number: 7,
-        head: a_sha(2),
-        branch: "proposal".to_owned(),
-        head_repository: Some(name("mallory/bot-manager")),
-        base: (name("develop"), a_sha(1)),
-        open: true,
-        draft: false,
-        author: "mallory".to_owned(),
-        title: "A proposal".to_owned(),
-    });
-    let request = PlanRequest {
-        branch: "proposal".to_owned(),
-        fork: Some(name("mallory/bot-manager")),
-        pull_request: Some(7),
-        base: Some(Base { branch: name("develop"), sha: a_sha(1) }),
-        ..a_request(2)
-    };
+    play.world.github.show_pull(a_strangers_pull());
+    let request = a_strangers_request();
     recorded(&play.world, &request.delivery);
     let message = play.put(PLAN, &serde_json::to_string(&Message::Plan(request)).expect("plain data"));
     play.invoke(&message);
