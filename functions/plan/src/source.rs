@@ -48,8 +48,8 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let file = match head.id.trust {
             Trust::Trusted => commit.file(PIPELINE_FILE, most)?,
             Trust::Untrusted => {
-                let base =
-                    head.origin.base.as_ref().map(|base| base.sha.clone()).or(head.origin.before.clone());
+                // The commit before is the stranger's own: it must never stand in for the base.
+                let base = head.origin.base.as_ref().map(|base| base.sha.clone());
                 let sha = base.ok_or_else(|| {
                     Fault::reject(
                         "a stranger's commit is planned by its base's pipeline file, and no base is known",
