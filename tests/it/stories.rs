@@ -8,14 +8,20 @@ mod levers;
 mod mended;
 mod proposals;
 mod pulls;
+mod quota;
 mod refused;
+mod review;
 
 use crate::cloud::in_cloud;
 
-/// Both acts of the demo, and a redelivery between them, in one cloud.
+/// Both acts of the demo with a redelivery between them, then pull requests, all with real builds in one cloud.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_travels_to_the_cluster_and_a_broken_test_stops_the_next() -> anyhow::Result<()> {
-    in_cloud("story-delivery", delivery::play).await
+    in_cloud("story-delivery", async |world| {
+        let (bench, first) = delivery::play(world).await?;
+        review::play(world, &bench, &first).await
+    })
+    .await
 }
 
 /// Bad input of every kind, one after the other in one cloud: nothing of it may harm.
@@ -37,6 +43,12 @@ async fn bad_input_is_refused_recorded_or_set_aside() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pull_requests_are_judged_cancelled_commanded_and_admitted() -> anyhow::Result<()> {
     Box::pin(pulls::play()).await
+}
+
+/// More builds than CodeBuild lets an account have, in a light cloud of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_beyond_the_quota_wait() -> anyhow::Result<()> {
+    quota::play().await
 }
 
 /// What people can do with a run, by message and by command, in one light cloud.

@@ -67,7 +67,10 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         let address = self.images.ensure_repository(&image.repository).await?;
         match self.images.digest(&image.repository, case.head.id.sha.as_str()).await? {
             Some(digest) => Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed"))),
-            None => self.failed(case, status).await,
+            None if status.state == BuildState::Fault => {
+                Ok(Learned::Broken(self.failed(case, status).await?))
+            }
+            None => Ok(Learned::Concluded(self.failed(case, status).await?)),
         }
     }
 
@@ -77,7 +80,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
 }
 
 impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
-    async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
+    async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Verdict> {
         let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
         let files = files.unwrap_or_default();
         let log =
@@ -88,7 +91,7 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
             Some(reason) => format!("the image was not built: {reason}"),
             None => "the image was not built; the log says why".to_owned(),
         };
-        Ok(Learned::Concluded(Verdict::failed(summary, Output::Log { tail, log: status.log })))
+        Ok(Verdict::failed(summary, Output::Log { tail, log: status.log }))
     }
 }
 

@@ -6,7 +6,7 @@ use domain::files::operator;
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::ports::{Answer, Artifacts, DeliveryState, Fault, Queue, Written};
 use domain::run::{Onset, Run, RunOutcome, RunState};
-use domain::spec::OlderRuns;
+use domain::spec::{Drafts, OlderRuns, Plan};
 use domain::tasks::{phases_of, tasks_of};
 use domain::time::Timestamp;
 
@@ -30,6 +30,11 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let admitted = request.admitted.as_ref().and_then(|by| head.admitted(by, now));
         if let Some(admitted) = admitted {
             head = self.written(admitted).await?;
+        }
+        if is_ready_at_last(&head, request)
+            && let Some(wanted) = head.wanted_after_all(now)
+        {
+            head = self.written(wanted).await?;
         }
         if head.state == RunState::Planning {
             head = self.written(self.decide(&head, request, &operator, now).await?).await?;
@@ -87,6 +92,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             Ok(plan) => plan,
             Err(problems) => return Ok(head.ended_early(RunOutcome::Invalid(problems), now)),
         };
+        if delivery::target(operator, request).is_none() && self.is_left_alone(head, &plan, request).await? {
+            return Ok(head.ended_early(RunOutcome::Skipped(DRAFT.to_owned()), now));
+        }
         let (delivery, note) =
             delivery::decide(&self.store, &self.source, operator, &head.id, request).await?;
         let reach = self.reach(head, request.pull_request.zip(request.base.as_ref())).await?;
@@ -102,6 +110,20 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         Ok(planned)
     }
 
+    /// Whether the pipeline file leaves drafts alone and nothing else offers the commit. Whoever asks for it, or has
+    /// admitted it, gets it tested.
+    async fn is_left_alone(&self, head: &Run, plan: &Plan, request: &PlanRequest) -> Answer<bool> {
+        if plan.drafts == Drafts::Test || head.round > 0 || request.tag {
+            return Ok(false);
+        }
+        if request.pull_request.is_some() {
+            return Ok(request.draft);
+        }
+        let (repository, installation) = (&request.repository, request.installation);
+        let pulls = self.source.pulls_of(repository, installation, &request.branch).await?;
+        Ok(!pulls.is_empty() && pulls.iter().all(|pull| pull.draft))
+    }
+
     /// Plan's own opening: wakes the first phase, or tells that there is nothing more to come.
     async fn open(&self, head: &mut Run, now: Timestamp) -> Answer<()> {
         if let Some(opening) = head.opening.clone().filter(|opening| opening.by.is_none()) {
@@ -112,6 +134,17 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         }
         self.queue.send(&[Outgoing::now(Message::Notify { run: head.id.clone() })]).await
     }
+}
+
+/// Why a draft's commit is not tested.
+const DRAFT: &str = "Its pull request is a draft, and the pipeline file says `drafts: skip`: nothing was tested. It is \
+                     tested once the pull request is ready for review; `/retest` on it, or the re-run of this check, \
+                     tests it now.";
+
+/// Whether a commit that was left alone as a draft's is offered by a pull request that is none.
+fn is_ready_at_last(head: &Run, request: &PlanRequest) -> bool {
+    let is_skipped = matches!(head.state, RunState::Finished(RunOutcome::Skipped(_)));
+    is_skipped && head.origin.skip.is_none() && request.pull_request.is_some() && !request.draft
 }
 
 /// What ends before anything of it is read: a stranger's commit that nobody has admitted, and one that asks for no run.

@@ -68,16 +68,19 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
                 return Ok(Response::new(400, &error.to_string()));
             }
         };
-        let delivery = Delivery {
-            id,
-            event: event.to_owned(),
-            body: hex::encode(Sha256::digest(&body)),
-            received: now,
-            state: DeliveryState::Received,
-        };
         match reading {
-            Reading::Send(message) => self.take(&delivery, message).await,
-            Reading::Ignored(reason) => self.ignore(delivery, reason).await,
+            // It says the same however often it comes, and each check run that we write brings some: nothing is recorded.
+            Reading::Ignored(reason) => Ok(ignored(&id, event, &reason)),
+            Reading::Send(message) => {
+                let delivery = Delivery {
+                    id,
+                    event: event.to_owned(),
+                    body: hex::encode(Sha256::digest(&body)),
+                    received: now,
+                    state: DeliveryState::Received,
+                };
+                self.take(&delivery, message).await
+            }
         }
     }
 
@@ -99,7 +102,7 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
         match &known.state {
             _ if known.body != delivery.body => Ok(other_body(delivery)),
             DeliveryState::Received => self.send(&delivery.id, message).await,
-            DeliveryState::Ignored(reason) => Ok(ignored(delivery, reason)),
+            DeliveryState::Ignored(reason) => Ok(ignored(&delivery.id, &delivery.event, reason)),
             DeliveryState::Enqueued | DeliveryState::Planned(_) => {
                 tracing::info!(delivery = %delivery.id, "delivery known already");
                 Ok(Response::new(202, "this delivery was taken before"))
@@ -129,7 +132,7 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
         if is_undone {
             return Ok(Response::new(202, &format!("done now: {reason}, and was left undone")));
         }
-        Ok(ignored(delivery, &reason))
+        Ok(ignored(&delivery.id, &delivery.event, &reason))
     }
 
     /// Sends the message of a delivery that is recorded, and notes that.
@@ -140,21 +143,10 @@ impl<D: Deliveries, Q: Queue, S: Secrets> Webhook<D, Q, S> {
         self.deliveries.note(id, &DeliveryState::Enqueued).await?;
         Ok(Response::new(202, word))
     }
-
-    /// What needs no more work is written once, with its reason.
-    async fn ignore(&self, delivery: Delivery, reason: String) -> Result<Response, Fault> {
-        let delivery = Delivery { state: DeliveryState::Ignored(reason.clone()), ..delivery };
-        let recorded = self.deliveries.record(&delivery).await?;
-        Ok(match recorded.state {
-            _ if recorded.body != delivery.body => other_body(&delivery),
-            DeliveryState::Ignored(first) => ignored(&delivery, &first),
-            _ => ignored(&delivery, &reason),
-        })
-    }
 }
 
-fn ignored(delivery: &Delivery, reason: &str) -> Response {
-    tracing::info!(delivery = %delivery.id, event = delivery.event, reason, "delivery ignored");
+fn ignored(id: &DeliveryId, event: &str, reason: &str) -> Response {
+    tracing::info!(delivery = %id, event, reason, "delivery ignored");
     Response::new(202, &format!("ignored: {reason}"))
 }
 

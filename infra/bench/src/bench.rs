@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::prices::Prices;
 use crate::report::Report;
 use crate::template::Template;
-use crate::{burst, functions, machine, output, requests, run, scene, sizes, table};
+use crate::{burst, functions, machine, output, requests, run, scene, sizes, table, verdict};
 
 /// Measures Slipway on this machine: its functions, a run, a burst, what a run asks of AWS and what that costs.
 #[derive(Debug, clap::Parser)]
@@ -51,6 +51,8 @@ enum Part {
     Requests,
     /// The time of one run.
     Run,
+    /// The time from a webhook to checks, builds and the verdict.
+    Verdict,
     /// Many webhooks at once.
     Burst,
 }
@@ -106,6 +108,9 @@ async fn measure(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if wanted(Part::Run) {
         run::measure(&bench, &mut report).await.context("measuring a run")?;
+    }
+    if wanted(Part::Verdict) {
+        verdict::measure(&bench, &mut report).await.context("measuring verdicts")?;
     }
     if wanted(Part::Burst) {
         burst::measure(&bench, &arguments.bursts, &mut report).await.context("measuring bursts")?;

@@ -21,6 +21,7 @@ mod sizes;
 mod statistics;
 mod table;
 mod template;
+mod verdict;
 mod webhooks;
 
 use std::process::ExitCode;

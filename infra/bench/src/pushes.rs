@@ -55,7 +55,15 @@ impl Sender {
     /// # Errors
     /// When webhook does not take it.
     pub(crate) async fn send(&self, run: &RunId) -> anyhow::Result<()> {
-        let delivery = self.template.push(run, BRANCH, INSTALLATION, &self.secret);
+        self.send_to(BRANCH, run).await
+    }
+
+    /// As [`Sender::send`], of a push to some branch.
+    ///
+    /// # Errors
+    /// When webhook does not take it.
+    pub(crate) async fn send_to(&self, branch: &str, run: &RunId) -> anyhow::Result<()> {
+        let delivery = self.template.push(run, branch, INSTALLATION, &self.secret);
         let answer = self.client.send(delivery.request(&self.url)?).await?;
         let text = String::from_utf8_lossy(&answer.body);
         ensure!(answer.status == 202, "webhook answered {}: {text}", answer.status);

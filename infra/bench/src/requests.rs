@@ -1,16 +1,22 @@
-//! What a run asks of AWS and GitHub, for some numbers of services, and what ten thousand such runs cost.
+//! What a run and a pull request ask of AWS and GitHub, for some numbers of services, and what ten thousand such runs
+//! cost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use domain::ids::RunId;
 use domain::run::{RunOutcome, RunState};
+use http_body_util::Full;
+use hyper::Request;
 use jiff::Timestamp;
 use local::light::Requests;
-use local::{Cloud, Watch};
+use local::{Cloud, Watch, Workbench};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::bench::Bench;
+use crate::client::Client;
 use crate::meter::{Meter, Units};
 use crate::prices::Usage;
 use crate::pushes::{self, BRANCH};
@@ -23,6 +29,12 @@ use crate::{logs, output, scene};
 const RUNS: f64 = 10_000.0;
 /// What ten thousand runs of one service are promised to cost at most, in US dollars.
 const MOST_DOLLARS: f64 = 3.0;
+/// Where pull requests want to go: nothing of it is delivered.
+const BASE: &str = "main";
+/// Where they are opened.
+const PULLS: &str = "/repos/vive-sphere/bot-manager/pulls";
+/// GitHub compares 300 files at most; a larger pull request is one of everything.
+const LARGEST_PULL_REQUEST: usize = 100;
 /// When a run counts as hanging: a time for each, and one for each service.
 const RUN_LIMIT_OF_ONE: Duration = Duration::from_mins(1);
 const RUN_LIMIT_OF_MORE: Duration = Duration::from_secs(3);
@@ -58,19 +70,31 @@ pub(crate) async fn measure(bench: &Bench, services: &[usize], report: &mut Repo
         for number in services {
             output::progress(&format!("requests: a run of {number} services"));
             let this = counter.run(*number).await?;
-            totals.push((count(*number), told(*number, &this, report)));
-            // Who asked for what, for whoever wants to know where they come from.
-            let path = bench.workspace.join(format!(".slipway/bench/requests-{number}.json"));
-            std::fs::write(&path, serde_json::to_vec_pretty(&this.requests)?)?;
+            totals.push((count(*number), sums("requests", *number, &this, report)));
+            keep(bench, &format!("requests-{number}"), &this)?;
             if *number == 1 {
                 counter.price("warm", &this, Some(MOST_DOLLARS), report)?;
                 details(&this.requests, report);
             }
         }
-        fit(&totals, report);
+        fit("requests fit", &totals, report);
+        let mut totals = Vec::new();
+        for number in services.iter().filter(|number| **number <= LARGEST_PULL_REQUEST) {
+            output::progress(&format!("requests: a pull request of {number} services"));
+            let this = counter.pull_request(*number).await?;
+            totals.push((count(*number), sums("pull request", *number, &this, report)));
+            keep(bench, &format!("pull-request-{number}"), &this)?;
+        }
+        fit("pull request fit", &totals, report);
         Ok(())
     })
     .await
+}
+
+/// Keeps who asked for what, for whoever wants to know where the sums come from.
+fn keep(bench: &Bench, name: &str, counted: &Counted) -> anyhow::Result<()> {
+    let path = bench.workspace.join(format!(".slipway/bench/{name}.json"));
+    Ok(std::fs::write(&path, serde_json::to_vec_pretty(&counted.requests)?)?)
 }
 
 struct Counter<'a> {
@@ -83,27 +107,68 @@ struct Counter<'a> {
 impl Counter<'_> {
     /// Pushes a commit of so many services and counts until nothing is asked any more.
     async fn run(&self, services: usize) -> anyhow::Result<Counted> {
-        let record = self.cloud.record();
-        let folder = scene::checkout_of(&self.bench.workspace);
-        let checkout = pushes::checkout(services, &folder, record).await?;
+        let checkout = self.checkout(services).await?;
         let run = checkout.commit(&format!("Deliver {services} services")).await?;
+        let since = self.begin().await?;
+        force(&checkout, BRANCH).await?;
+        self.until_told(&run, services).await?;
+        self.counted(since).await
+    }
+
+    /// Opens a pull request that changes so many services, pushed a moment before, and counts.
+    async fn pull_request(&self, services: usize) -> anyhow::Result<Counted> {
+        let checkout = self.checkout(services).await?;
+        let base = checkout.commit(&format!("Begin with {services} services")).await?;
+        force(&checkout, BASE).await?;
+        self.until_told(&base, services).await?;
+        let run = checkout.commit(&format!("Change {services} services")).await?;
+        self.when_quiet().await?;
+        let since = self.begin().await?;
+        let branch = format!("feature/{services}");
+        force(&checkout, &branch).await?;
+        let wanted = json!({ "title": "Change services", "head": branch, "base": BASE }).to_string();
+        let token = &self.cloud.record().credentials.github_token;
+        let request = Request::post(format!("{}{PULLS}", self.cloud.record().github_url()))
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::new(wanted.into()))?;
+        let answer = Client::new().send(request).await?;
+        ensure!(answer.status == 201, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        self.until_told(&run, services).await?;
+        let mut counted = self.counted(since).await?;
+        counted.requests.github.remove("POST /repos/{owner}/{repo}/pulls");
+        Ok(counted)
+    }
+
+    async fn checkout(&self, services: usize) -> anyhow::Result<Workbench> {
+        let folder = scene::checkout_of(&self.bench.workspace);
+        pushes::checkout(services, &folder, self.cloud.record()).await
+    }
+
+    /// Counts from now on; gives back since when.
+    async fn begin(&self) -> anyhow::Result<i64> {
         let since = Timestamp::now().as_millisecond();
         self.cloud.reset_requests().await?;
         self.meter.take();
-        // Forced: each number of services is a history of its own.
-        checkout.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/{BRANCH}")]).await?;
+        Ok(since)
+    }
+
+    async fn until_told(&self, run: &RunId, services: usize) -> anyhow::Result<()> {
         let limit = RUN_LIMIT_OF_ONE + RUN_LIMIT_OF_MORE * u32::try_from(services)?;
-        let (head, tasks) = self.watch.until_told(&run, limit, |_, _| {}).await?;
+        let (head, tasks) = self.watch.until_told(run, limit, |_, _| {}).await?;
         ensure!(
             head.state == RunState::Finished(RunOutcome::Passed),
             "the run of {services} services ended as {:?}: {:?}",
             head.state,
             tasks.iter().find(|task| task.verdict().is_some())
         );
+        Ok(())
+    }
+
+    async fn counted(&self, since: i64) -> anyhow::Result<Counted> {
         let requests = self.when_quiet().await?;
         let mut logs = BTreeMap::new();
         for name in self.bench.template.functions.keys() {
-            logs.insert(name.clone(), logs::of(&self.cloud.aws(), record, name, since).await?);
+            logs.insert(name.clone(), logs::of(&self.cloud.aws(), self.cloud.record(), name, since).await?);
         }
         Ok(Counted { requests, units: self.meter.take(), logs })
     }
@@ -198,26 +263,32 @@ fn build_events(requests: &Requests) -> f64 {
     2.0 * count(usize::try_from(started).unwrap_or(usize::MAX))
 }
 
+/// Pushes what is committed to a branch, whatever is there: each number of services is a history of its own.
+async fn force(checkout: &Workbench, branch: &str) -> anyhow::Result<()> {
+    let branch = format!("HEAD:refs/heads/{branch}");
+    checkout.git(&["push", "--quiet", "--force", "origin", &branch]).await.map(drop)
+}
+
 /// Adds the sums of one run by service; gives back that of AWS.
-fn told(services: usize, counted: &Counted, report: &mut Report) -> f64 {
+fn sums(kind: &str, services: usize, counted: &Counted, report: &mut Report) -> f64 {
     let mut by_service: BTreeMap<String, u64> = BTreeMap::new();
     for ((service, _), number) in of_functions(&counted.requests) {
         *by_service.entry(service).or_default() += number;
     }
     let float = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX));
     for (service, number) in &by_service {
-        report.add(format!("requests of {services}, {service}"), float(*number), "");
+        report.add(format!("{kind} of {services}, {service}"), float(*number), "");
     }
     let total = float(by_service.values().sum());
-    report.add(format!("requests of {services}, AWS"), total, "");
-    report.add(format!("requests of {services}, AWS per service"), total / count(services), "");
+    report.add(format!("{kind} of {services}, AWS"), total, "");
+    report.add(format!("{kind} of {services}, AWS per service"), total / count(services), "");
     let github = float(counted.requests.github.values().sum());
-    report.add(format!("requests of {services}, GitHub"), github, "");
+    report.add(format!("{kind} of {services}, GitHub"), github, "");
     let invocations: usize =
         counted.logs.iter().filter(|(name, _)| *name != "sweep").map(|(_, log)| log.durations.len()).sum();
-    report.add(format!("requests of {services}, invocations"), count(invocations), "");
-    report.add(format!("requests of {services}, DynamoDB read units"), counted.units.read, "");
-    report.add(format!("requests of {services}, DynamoDB write units"), counted.units.write, "");
+    report.add(format!("{kind} of {services}, invocations"), count(invocations), "");
+    report.add(format!("{kind} of {services}, DynamoDB read units"), counted.units.read, "");
+    report.add(format!("{kind} of {services}, DynamoDB write units"), counted.units.write, "");
     total
 }
 
@@ -242,10 +313,10 @@ fn details(requests: &Requests, report: &mut Report) {
 }
 
 /// Adds the straight line through the sums.
-fn fit(totals: &[(f64, f64)], report: &mut Report) {
+fn fit(kind: &str, totals: &[(f64, f64)], report: &mut Report) {
     if let Some(line) = line(totals) {
-        report.add("requests fit, each service", line.slope, "");
-        report.add("requests fit, each run", line.base, "");
-        report.add("requests fit, worst distance", line.worst * 100.0, "%");
+        report.add(format!("{kind}, each service"), line.slope, "");
+        report.add(format!("{kind}, each run"), line.base, "");
+        report.add(format!("{kind}, worst distance"), line.worst * 100.0, "%");
     }
 }

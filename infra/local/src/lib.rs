@@ -36,6 +36,7 @@ pub use cloud::Cloud;
 pub use disturb::Disturbance;
 pub use http::get_json;
 pub use leftovers::down;
+pub use local_github::CheckMoments;
 pub use options::{Options, workspace};
 pub use ports::Ports;
 pub use processes::Process;

@@ -21,6 +21,8 @@ pub struct CheckRun {
     pub conclusion: Option<String>,
     /// Title and summary.
     pub output: CheckOutput,
+    /// What the commit's check runs belong to.
+    pub check_suite: CheckSuite,
     /// Findings on lines.
     #[serde(skip)]
     pub annotations: Vec<Annotation>,
@@ -33,6 +35,15 @@ pub struct CheckOutput {
     pub title: Option<String>,
     /// Markdown.
     pub summary: Option<String>,
+    /// Markdown below it: the end of the log.
+    pub text: Option<String>,
+}
+
+/// All check runs of one commit.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CheckSuite {
+    /// Its id.
+    pub id: u64,
 }
 
 /// A finding on a line.

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, ensure};
 use domain::ids::{RepositoryName, RunId, Sha, Trust};
+use jiff::Timestamp;
 use tokio::process::Command;
 
 use crate::monorepo;
@@ -114,8 +115,7 @@ impl Workbench {
     /// # Errors
     /// When git refuses.
     pub async fn commit(&self, message: &str) -> anyhow::Result<RunId> {
-        let before = self.git(&["rev-list", "--all", "--count"]).await.unwrap_or_default();
-        self.write("COMMIT", &format!("{message} after {before}"))?;
+        self.write("COMMIT", &format!("{message} at {}\n", Timestamp::now()))?;
         self.commit_as_it_is(message).await
     }
 

@@ -116,12 +116,13 @@ name!(
 );
 
 name!(
-    /// A relative path in the repository, without `..`, backslashes or control characters.
-    RepositoryPath, "path", "a relative path of at most 255 characters without `..`, `\\` or control characters",
+    /// A relative path in the repository, without spaces (lists of paths travel to builds with spaces between them), `..`,
+    /// backslashes or control characters.
+    RepositoryPath, "path", "a relative path of at most 255 characters without spaces, `..`, `\\` or control characters",
     |value| (1..=255).contains(&value.len())
         && !value.starts_with('/')
         && value.split('/').all(|part| part != "..")
-        && !value.chars().any(|c| c.is_control() || c == '\\')
+        && !value.chars().any(|c| c.is_control() || matches!(c, ' ' | '\\'))
 );
 
 name!(

@@ -87,6 +87,7 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
         notifications,
         max_parallel_builds: file.max_parallel_builds.map(Builds::get),
         older_runs: file.older_runs.unwrap_or_default(),
+        drafts: file.drafts.unwrap_or_default(),
         ..Plan::default()
     };
     planner.fill_reads(file, &mut plan);

@@ -211,6 +211,17 @@ pub enum OlderRuns {
     Cancel,
 }
 
+/// What becomes of a commit that nothing but draft pull requests offers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drafts {
+    /// It is tested as any other.
+    #[default]
+    Test,
+    /// It is left alone until one of them is ready for review, or somebody asks.
+    Skip,
+}
+
 /// Who hears of the run beside GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notifications {
@@ -240,6 +251,9 @@ pub struct Plan {
     /// What becomes of a delivering branch's older run.
     #[serde(default)]
     pub older_runs: OlderRuns,
+    /// What becomes of a draft's commit.
+    #[serde(default)]
+    pub drafts: Drafts,
     /// Sentences for people: what was decided by convention and why.
     pub notes: Vec<String>,
 }

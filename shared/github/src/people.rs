@@ -50,6 +50,26 @@ struct Named {
     full_name: String,
 }
 
+impl Shown {
+    fn pull(self, what: &str) -> Answer<Pull> {
+        let base: BranchName = self.base.r#ref.parse().map_err(|error| Fault {
+            source: Some(Box::new(error)),
+            ..Fault::reject(format!("{what}: its base branch has no name that git allows"))
+        })?;
+        Ok(Pull {
+            number: self.number,
+            head: self.head.sha,
+            branch: self.head.r#ref,
+            head_repository: self.head.repo.and_then(|repository| repository.full_name.parse().ok()),
+            base: (base, self.base.sha),
+            open: self.state == "open",
+            draft: self.draft,
+            author: self.user.map_or_else(|| NOBODY.to_owned(), |account| account.login),
+            title: limits::title(&self.title),
+        })
+    }
+}
+
 impl People for GitHub {
     async fn permission(
         &self,
@@ -90,21 +110,25 @@ impl People for GitHub {
             Err(refusal) => return Err(refusal.fault(&what)),
         };
         let shown: Shown = parse(response, &what).await?;
-        let base: BranchName = shown.base.r#ref.parse().map_err(|error| Fault {
-            source: Some(Box::new(error)),
-            ..Fault::reject(format!("{what}: its base branch has no name that git allows"))
-        })?;
-        Ok(Some(Pull {
-            number: shown.number,
-            head: shown.head.sha,
-            branch: shown.head.r#ref,
-            head_repository: shown.head.repo.and_then(|repository| repository.full_name.parse().ok()),
-            base: (base, shown.base.sha),
-            open: shown.state == "open",
-            draft: shown.draft,
-            author: shown.user.map_or_else(|| NOBODY.to_owned(), |account| account.login),
-            title: limits::title(&shown.title),
-        }))
+        shown.pull(&what).map(Some)
+    }
+
+    async fn pulls_of(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        branch: &str,
+    ) -> Answer<Vec<Pull>> {
+        let what = format!("could not list the pull requests of `{branch}` in `{repository}`");
+        let head = paths::escaped(&format!("{}:{branch}", repository.owner()));
+        let query = format!("pulls?state=open&per_page=100&head={head}");
+        let request = Request::get(paths::of(repository, &query));
+        let response = self
+            .ask(repository, installation, &request, &what)
+            .await?
+            .map_err(|refusal| refusal.fault(&what))?;
+        let shown: Vec<Shown> = parse(response, &what).await?;
+        shown.into_iter().map(|shown| shown.pull(&what)).collect()
     }
 
     async fn react(

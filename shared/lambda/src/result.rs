@@ -19,6 +19,9 @@ const LARGEST_RESULT: u64 = 32 * 1024 * 1024;
 /// The largest entry read, in bytes; the reports' own limit lies below.
 const LARGEST_ENTRY: u64 = 9 * 1024 * 1024;
 
+/// The most of all entries together, in bytes: the functions that read them have 512 MB of memory.
+const LARGEST_SUM: u64 = 40 * 1024 * 1024;
+
 /// Entries beyond this number are not ours.
 const MOST_ENTRIES: usize = 64;
 
@@ -52,13 +55,14 @@ pub async fn read_result(
 
 fn unpack(bytes: Vec<u8>) -> Result<ResultFiles, zip::result::ZipError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
-    let mut files = ResultFiles::new();
+    let (mut files, mut left) = (ResultFiles::new(), LARGEST_SUM);
     for index in 0..archive.len().min(MOST_ENTRIES) {
         let entry = archive.by_index(index)?;
         let name = entry.name()?.into_owned();
         let mut content = Vec::new();
         // The uncompressed size is the writer's claim: read no more than we would keep.
-        entry.take(LARGEST_ENTRY).read_to_end(&mut content)?;
+        entry.take(LARGEST_ENTRY.min(left)).read_to_end(&mut content)?;
+        left -= content.len() as u64;
         files.insert(name, content);
     }
     Ok(files)

@@ -9,7 +9,7 @@ use domain::message::QueueName;
 use domain::ports::Cluster as _;
 use domain::run::{Run, RunOutcome, RunState};
 use domain::task::{State, Task};
-use local::seen;
+use local::{Workbench, seen};
 use serde_json::Value;
 
 use crate::http::post;
@@ -22,7 +22,7 @@ const TEST_FILE: &str = "backend/authentication/tests/test_authentication_api.py
 const EXPECTED: &str = "(201, 3600)";
 const BROKEN: &str = "(418, 3600)";
 
-pub(super) async fn play(world: &World<'_>) -> anyhow::Result<()> {
+pub(super) async fn play(world: &World<'_>) -> anyhow::Result<(Workbench, RunId)> {
     let bench = world.bench(&local::workspace().join("infra/example")).await?;
     let first = bench.push("develop", "Deliver the three services").await?;
     let (head, tasks) = world.watch.until_told(&first, LIMIT, |_, _| {}).await?;
@@ -38,7 +38,8 @@ pub(super) async fn play(world: &World<'_>) -> anyhow::Result<()> {
     is_red_and_goes_no_further(world, &broken, &tasks, line).await.context("the second push")?;
     ensure!(world.image_builds().await? == images, "an image was built");
     let (_, tasks) = world.watch.run(&first).await?.context("the first run is gone")?;
-    services_answer(world, &head, &tasks).await.context("after the second push")
+    services_answer(world, &head, &tasks).await.context("after the second push")?;
+    Ok((bench, first))
 }
 
 /// What people see of a good delivery, in every channel.

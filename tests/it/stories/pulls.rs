@@ -2,6 +2,8 @@
 //! older one, commands in comments, a stranger who is admitted.
 
 mod hub;
+mod lines;
+mod outage;
 mod own;
 mod strangers;
 mod verdicts;
@@ -16,8 +18,9 @@ use domain::run::Run;
 use domain::task::Task;
 use local::light::{BuildPretence, Fate, Light, Outcome};
 use local::{Options, Workbench};
+use tokio::sync::watch;
 
-use self::hub::Hub;
+pub(super) use self::hub::Hub;
 use crate::cloud::in_cloud_with;
 use crate::world::{REPOSITORY, World, eventually};
 
@@ -28,7 +31,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 const ENDLESS: Duration = Duration::from_hours(1);
 
 /// What builds come to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Causes {
     /// The tests of the first service are red.
     red: Arc<AtomicBool>,
@@ -36,10 +39,17 @@ struct Causes {
     endless: Arc<AtomicBool>,
     /// What the builds come to whose `SLIPWAY_TASK` holds this text.
     fates: Arc<Mutex<Vec<(&'static str, Outcome)>>>,
+    /// Whether builds may end.
+    open: watch::Sender<bool>,
 }
 
 pub(super) async fn play() -> anyhow::Result<()> {
-    let causes = Causes::default();
+    let causes = Causes {
+        red: Arc::default(),
+        endless: Arc::default(),
+        fates: Arc::default(),
+        open: watch::Sender::new(true),
+    };
     let mut options = Options::new(&local::workspace(), "story-pulls");
     options.light = Some(Light { builds: causes.of_builds(), ..Light::default() });
     Box::pin(in_cloud_with(options, async |world| {
@@ -50,6 +60,8 @@ pub(super) async fn play() -> anyhow::Result<()> {
         bench.push("main", "Begin").await?;
         own::play(world, &bench, &hub, &causes).await?;
         verdicts::play(world, &bench, &causes).await?;
+        lines::play(world, &bench, &hub, &causes).await?;
+        outage::play(world, &bench, &hub, &causes).await?;
         strangers::play(world, &bench, &hub).await
     }))
     .await
@@ -74,6 +86,7 @@ impl Causes {
             let endless = causes.endless.load(Ordering::SeqCst);
             Fate { outcome, after: if endless { ENDLESS } else { Duration::ZERO } }
         })
+        .while_open(self.open.subscribe())
     }
 }
 

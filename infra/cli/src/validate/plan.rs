@@ -2,7 +2,8 @@
 
 use domain::ids::Stage;
 use domain::spec::{
-    BuildSettings, ChecksSpec, Compute, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec, Severity,
+    BuildSettings, ChecksSpec, Compute, Drafts, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec,
+    Severity,
 };
 
 use super::excerpt::visible;
@@ -31,9 +32,14 @@ pub(super) fn show(name: &str, plan: &Plan) {
             Some("an older run of a delivering branch is cancelled before its rollout".to_owned())
         }
     };
-    if builds.is_some() || older.is_some() {
+    let drafts = match plan.drafts {
+        Drafts::Test => None,
+        Drafts::Skip => Some("drafts are skipped until they are ready for review".to_owned()),
+    };
+    let lines: Vec<String> = [builds, older, drafts].into_iter().flatten().collect();
+    if !lines.is_empty() {
         output::title("run");
-        [builds, older].iter().flatten().for_each(|line| output::detail(line));
+        lines.iter().for_each(|line| output::detail(line));
     }
     if !plan.notes.is_empty() {
         output::title("notes");

@@ -11,6 +11,7 @@ use anyhow::Context;
 use http::Method;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::artifacts::{self, File};
 use crate::build::{Build, PhaseContext, PhaseType, Status};
@@ -45,12 +46,22 @@ pub struct Fate {
 
 /// The rule that decides over builds by their `SLIPWAY_TASK`.
 #[derive(Clone)]
-pub struct Pretence(Arc<dyn Fn(&str) -> Fate + Send + Sync>);
+pub struct Pretence {
+    rule: Arc<dyn Fn(&str) -> Fate + Send + Sync>,
+    open: watch::Receiver<bool>,
+}
 
 impl Pretence {
     /// Builds that come to what `rule` says of their `SLIPWAY_TASK`.
     pub fn new(rule: impl Fn(&str) -> Fate + Send + Sync + 'static) -> Self {
-        Self(Arc::new(rule))
+        // Nobody closes this gate.
+        Self { rule: Arc::new(rule), open: watch::channel(true).1 }
+    }
+
+    /// The same builds, but none ends while this says `false`.
+    #[must_use]
+    pub fn while_open(self, open: watch::Receiver<bool>) -> Self {
+        Self { open, ..self }
     }
 
     /// Builds that pass at once.
@@ -59,7 +70,7 @@ impl Pretence {
     }
 
     fn fate(&self, build: &Build) -> Fate {
-        (self.0)(variable(build, "SLIPWAY_TASK"))
+        (self.rule)(variable(build, "SLIPWAY_TASK"))
     }
 }
 
@@ -77,18 +88,20 @@ pub(crate) async fn run(service: &Service, entry: &Entry, pretence: &Pretence) {
     let status = tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => Status::Stopped,
-        status = work(service, entry, pretence.fate(&build)) => status,
+        status = work(service, entry, pretence.fate(&build), pretence.open.clone()) => status,
     };
     entry.update(|build| build.complete(status));
     entry.ended.send_replace(true);
     events::announce(service, &entry.snapshot()).await;
 }
 
-async fn work(service: &Service, entry: &Entry, fate: Fate) -> Status {
+async fn work(service: &Service, entry: &Entry, fate: Fate, mut open: watch::Receiver<bool>) -> Status {
     let Ok(_place) = service.places.acquire().await else { return Status::Stopped };
     entry.update(|build| build.close(Status::Succeeded, None));
     entry.update(|build| build.open(PhaseType::Build));
     tokio::time::sleep(fate.after).await;
+    // Whoever held the gate and is gone holds nobody any more.
+    let _ = open.wait_for(|open| *open).await;
     if fate.outcome == Outcome::Faults {
         return ended(entry, Status::Fault, "BUILD_CONTAINER_LOST", "the machine of the build was lost");
     }

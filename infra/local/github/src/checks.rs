@@ -37,6 +37,8 @@ pub(crate) struct CheckRun {
     pub(crate) text: Option<String>,
     pub(crate) annotations: Vec<Annotation>,
     pub(crate) actions: Vec<Action>,
+    /// When it appeared, and when its last conclusion was written; finer than the API tells it.
+    pub(crate) shown: (Timestamp, Option<Timestamp>),
 }
 
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -76,6 +78,7 @@ async fn create(place: Place, Body(sent): Body<Sent>) -> Answer {
             text: None,
             annotations: Vec::new(),
             actions: Vec::new(),
+            shown: (Timestamp::now(), None),
         };
         run.take(sent);
         data.checks.push(run.clone());
@@ -129,6 +132,7 @@ impl CheckRun {
         if let Some(conclusion) = sent.conclusion {
             "completed".clone_into(&mut self.status);
             self.conclusion = Some(conclusion);
+            self.shown.1 = Some(Timestamp::now());
             self.completed_at = Some(sent.completed_at.map_or_else(now, whole_seconds));
         } else if let Some(status) = sent.status {
             self.status = status;

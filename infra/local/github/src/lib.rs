@@ -118,6 +118,29 @@ impl GitHub {
     pub fn snapshot(&self) -> Value {
         admin::snapshot(&self.app)
     }
+
+    /// When the check runs on a commit appeared and were concluded, for whoever measures that.
+    pub fn check_moments(&self, sha: &str) -> Vec<CheckMoments> {
+        let data = self.app.data();
+        let of_commit = data.checks.iter().filter(|check| check.head_sha == sha);
+        let moments = |check: &checks::CheckRun| CheckMoments {
+            name: check.name.clone(),
+            appeared: check.shown.0,
+            concluded: check.shown.1,
+        };
+        of_commit.map(moments).collect()
+    }
+}
+
+/// When people could see what of a check run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckMoments {
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub appeared: jiff::Timestamp,
+    /// When its last conclusion was written.
+    pub concluded: Option<jiff::Timestamp>,
 }
 
 /// Opens a stand-in and serves it; [`GitHub`] is for those who talk to it meanwhile.

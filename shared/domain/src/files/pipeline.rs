@@ -12,7 +12,7 @@ use super::{
     VariableValue, Version,
 };
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{Compute, OlderRuns, Severity};
+use crate::spec::{Compute, Drafts, OlderRuns, Severity};
 
 /// Where the file lies in the repository.
 pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
@@ -42,6 +42,10 @@ record! {
         /// What becomes of a delivering branch's unfinished run when a newer commit arrives: it finishes, or it is
         /// cancelled as long as its rollout has not begun.
         pub older_runs: Option<OlderRuns> => "`finish`",
+        /// What becomes of a commit that is delivered nowhere and that only draft pull requests offer: it is tested as
+        /// any other, or skipped until one of them is ready for review or somebody asks for it. A branch without a pull
+        /// request is tested.
+        pub drafts: Option<Drafts> => "`test`",
         /// Who hears of the run beside GitHub.
         pub notifications: Option<NotificationsEntry> => "nobody",
     }

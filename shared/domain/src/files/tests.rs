@@ -125,10 +125,10 @@ check: {}
     line 9, column 18: expected text, found the number `7`; put it in quotes
     line 9, column 32: expected a list (`[…]` or lines with `-`), found the text `a.yaml`
     line 9, column 55: expected a port, 1 to 65535, found the text `http`
-    line 10, column 22: `../outside` is not a valid path: a relative path of at most 255 characters without `..`, `\` or control characters
+    line 10, column 22: `../outside` is not a valid path: a relative path of at most 255 characters without spaces, `..`, `\` or control characters
     line 13, column 24: `deploys` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
     line 13, column 41: `me` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
-    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `notifications`
+    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
     ");
 }
 

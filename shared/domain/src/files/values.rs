@@ -162,8 +162,8 @@ checked_text!(
 readable_text!(
     RepositoryPath,
     "path",
-    "a relative path of at most 255 characters without `..`, `\\` or control characters",
-    r"^[^/\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]*$",
+    "a relative path of at most 255 characters without spaces, `..`, `\\` or control characters",
+    r"^[^/\\\x00-\x20\x7f-\x9f][^\\\x00-\x20\x7f-\x9f]*$",
     Some(r"(^|/)\.\.(/|$)"),
     Some((1, 255))
 );

@@ -219,9 +219,9 @@ fn what_the_convention_cannot_name_is_a_problem() {
 
 #[test]
 fn folders_are_quoted_for_the_shell() {
-    let file = "version: 1\nservices: {a: {path: \"it's; rm -rf x\", manifests: [m.yaml]}}";
-    let told = told(Some(file), &["it's; rm -rf x/Dockerfile", "m.yaml"].into_iter().collect());
-    assert!(told.contains(r"pytest 'it'\''s; rm -rf x/tests/' -v --cov='it'\''s; rm -rf x'"), "{told}");
+    let file = "version: 1\nservices: {a: {path: \"it's;rm-rf-x\", manifests: [m.yaml]}}";
+    let told = told(Some(file), &["it's;rm-rf-x/Dockerfile", "m.yaml"].into_iter().collect());
+    assert!(told.contains(r"pytest 'it'\''s;rm-rf-x/tests/' -v --cov='it'\''s;rm-rf-x'"), "{told}");
 }
 
 proptest! {

@@ -126,6 +126,13 @@ pub trait People: Send + Sync {
         installation: u64,
         number: u64,
     ) -> impl Future<Output = Answer<Option<Pull>>> + Send;
+    /// The open pull requests that offer a branch of the repository itself; a hundred at most.
+    fn pulls_of(
+        &self,
+        repository: &RepositoryName,
+        installation: u64,
+        branch: &str,
+    ) -> impl Future<Output = Answer<Vec<Pull>>> + Send;
     /// Puts a sign under a comment of an issue or pull request; a comment that is gone is no fault.
     fn react(
         &self,

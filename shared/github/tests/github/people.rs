@@ -44,8 +44,13 @@ async fn a_pull_request_is_read_as_it_is_now() -> anyhow::Result<()> {
     assert_eq!((pull.open, pull.draft), (true, true));
     assert_eq!((pull.author.as_str(), pull.title.as_str()), ("ada", "Let users log in"));
 
+    let offered = github.pulls_of(&world.repository, INSTALLATION, "feature/side#1").await?;
+    assert_eq!(offered, [pull]);
+    assert_eq!(github.pulls_of(&world.repository, INSTALLATION, "develop").await?, []);
+
     let call = format!("PATCH /repos/{}/pulls/1", world.repository);
     world.as_person("ada", &call, json!({"state": "closed"})).await?;
+    assert_eq!(github.pulls_of(&world.repository, INSTALLATION, "feature/side#1").await?, []);
     let pull = github.pull(&world.repository, INSTALLATION, 1).await?.expect("it is there");
     assert!(!pull.open);
     Ok(())

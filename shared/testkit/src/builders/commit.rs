@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
-use domain::spec::{Plan, ServiceSpec};
+use domain::spec::{Drafts, Plan, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
 /// GitHub's zip of a commit whose files lead to this plan. Of another number it has another content, which every test
@@ -51,6 +51,9 @@ fn pipeline_file(plan: &Plan) -> String {
     let mut text = "version: 1\n".to_owned();
     if let Some(most) = plan.max_parallel_builds {
         writeln!(text, "max_parallel_builds: {most}").expect("memory takes every text");
+    }
+    if plan.drafts == Drafts::Skip {
+        text.push_str("drafts: skip\n");
     }
     if plan.checks.is_none() {
         text.push_str("checks: {flake8: [], bandit: []}\n");

@@ -1,6 +1,7 @@
 //! Stories of single handlers: one message, what it leaves behind, what people read.
 
 mod deploy;
+mod drafts;
 mod examples;
 mod images;
 mod lines;

@@ -30,7 +30,7 @@ fn proposed(world: &World) -> PlanRequest {
     a_strangers_request()
 }
 
-async fn ask(world: &World, id: &str, by: &str, about: About, commands: Vec<Command>) -> Disposition {
+pub async fn ask(world: &World, id: &str, by: &str, about: About, commands: Vec<Command>) -> Disposition {
     let comment = world.github.say(7, "a comment");
     let asked = Asked {
         delivery: name(id),

@@ -84,7 +84,7 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
 
 /// Port calls that change nothing. Who dies around one of them is the one that died after the last effect before it,
 /// and whether it fails before or after its effect is the same.
-pub const READS: [&str; 32] = [
+pub const READS: [&str; 33] = [
     "artifacts.exists",
     "artifacts.get",
     "artifacts.get_file",
@@ -101,6 +101,7 @@ pub const READS: [&str; 32] = [
     "images.holds",
     "people.permission",
     "people.pull",
+    "people.pulls_of",
     "secrets.secret",
     "source.branch_tip",
     "source.compare",

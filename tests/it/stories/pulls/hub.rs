@@ -7,43 +7,62 @@ use crate::http::send;
 use crate::world::{REPOSITORY, World};
 
 /// GitHub as people use it.
-pub(super) struct Hub<'a> {
+pub(crate) struct Hub<'a> {
     world: &'a World<'a>,
 }
 
 impl<'a> Hub<'a> {
-    pub(super) fn of(world: &'a World<'a>) -> Self {
+    pub(crate) fn of(world: &'a World<'a>) -> Self {
         Self { world }
     }
 
     /// What a person may do from now on.
-    pub(super) async fn allow(&self, login: &str, role: &str) -> anyhow::Result<()> {
+    pub(crate) async fn allow(&self, login: &str, role: &str) -> anyhow::Result<()> {
         let path = format!("/_local/repos/{REPOSITORY}/collaborators/{login}");
         self.ask("PUT", "owner", &path, &json!({ "role": role })).await.map(|_| ())
     }
 
     /// Opens a pull request; answers its number.
-    pub(super) async fn open(&self, login: &str, head: &str, base: &str) -> anyhow::Result<u64> {
+    pub(crate) async fn open(&self, login: &str, head: &str, base: &str) -> anyhow::Result<u64> {
         let wanted = json!({ "title": format!("Merge {head}"), "head": head, "base": base });
         let answer = self.ask("POST", login, &format!("/repos/{REPOSITORY}/pulls"), &wanted).await?;
         answer["number"].as_u64().context("a number")
     }
 
     /// Writes a comment below a pull request; answers its id.
-    pub(super) async fn say(&self, login: &str, pull: u64, text: &str) -> anyhow::Result<u64> {
+    pub(crate) async fn say(&self, login: &str, pull: u64, text: &str) -> anyhow::Result<u64> {
         let path = format!("/repos/{REPOSITORY}/issues/{pull}/comments");
         let answer = self.ask("POST", login, &path, &json!({ "body": text })).await?;
         answer["id"].as_u64().context("an id")
     }
 
     /// Presses a button of a completed check run.
-    pub(super) async fn press(&self, login: &str, check: u64, button: &str) -> anyhow::Result<()> {
+    pub(crate) async fn press(&self, login: &str, check: u64, button: &str) -> anyhow::Result<()> {
         let path = format!("/_local/repos/{REPOSITORY}/check-runs/{check}/buttons/{button}");
         self.ask("POST", login, &path, &json!({})).await.map(|_| ())
     }
 
+    /// Asks to run a check run (`check-runs`) or all of a suite (`check-suites`) again.
+    pub(crate) async fn rerun(&self, kind: &str, id: u64) -> anyhow::Result<()> {
+        let path = format!("/_local/repos/{REPOSITORY}/{kind}/{id}/rerequest");
+        self.ask("POST", "ada", &path, &json!({})).await.map(|_| ())
+    }
+
+    /// Puts a pull request into the merge queue; answers the commit that the queue wants judged.
+    pub(crate) async fn enqueue(&self, login: &str, pull: u64) -> anyhow::Result<String> {
+        let path = format!("/_local/repos/{REPOSITORY}/merge-queue/{pull}");
+        let answer = self.ask("PUT", login, &path, &json!({})).await?;
+        Ok(answer["head_sha"].as_str().context("the queue's commit")?.to_owned())
+    }
+
+    /// Every request to the API fails for so long.
+    pub(crate) async fn breaks_down(&self, seconds: u32) -> anyhow::Result<()> {
+        let outage = json!({ "status": 503, "seconds": seconds });
+        self.ask("PUT", "owner", "/_local/outage", &outage).await.map(|_| ())
+    }
+
     /// The App's own comments below a pull request, without their marks' line.
-    pub(super) fn answers(&self, pull: u64) -> Vec<String> {
+    pub(crate) fn answers(&self, pull: u64) -> Vec<String> {
         let of_pull = |comment: &&Value| {
             comment["issue_url"].as_str().is_some_and(|url| url.ends_with(&format!("/issues/{pull}")))
         };
@@ -55,7 +74,7 @@ impl<'a> Hub<'a> {
     }
 
     /// The signs below a comment.
-    pub(super) fn signs(&self, comment: u64) -> Vec<String> {
+    pub(crate) fn signs(&self, comment: u64) -> Vec<String> {
         let comments = self.comments();
         let found = comments.iter().find(|known| known["id"].as_u64() == Some(comment));
         let signs = found.and_then(|known| known["reactions"].as_object()).into_iter().flatten();

@@ -25,6 +25,7 @@ integration:
 checks: {flake8: [backend/, docs/], bandit: [backend/], severity: high, command: make lint, compute: small}
 max_parallel_builds: 10
 older_runs: cancel
+drafts: skip
 notifications: {slack: "#vivesphere-deploys", email: [team@vivesphere.example]}
 "##;
 
@@ -83,6 +84,7 @@ fn errors_read_well() {
         ("compute: small", "retries: 1"),
         ("compute: small", "image: -v"),
         ("older_runs: cancel", "older_runs: stop"),
+        ("drafts: skip", "drafts: never"),
         ("max_parallel_builds: 10", "max_parallel_builds: 1000"),
         ("[common, proto/]", "[common, ../proto]"),
         ("{common: {path: backend/common, depends_on: [proto/]}}", "{Common: {pth: a}}"),
@@ -104,7 +106,7 @@ fn errors_read_well() {
     .collect();
     told.extend([error(""), error("[]"), error(&bomb), error(&" ".repeat(300_000))]);
     insta::assert_snapshot!(told.join("\n"), @r"
-    line 2, column 1: unknown field `servces`; did you mean `services`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `notifications`
+    line 2, column 1: unknown field `servces`; did you mean `services`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
     line 5, column 74: expected a percentage without `%`, 0 to 100, found the number `180`; `none` is allowed too
     line 5, column 74: expected a percentage without `%`, 0 to 100, found the text `lots`; `none` is allowed too
     line 5, column 64: unknown field `cov`; allowed: `command`, `coverage`, `not_below_base`, `reports`, `retries`, `environment`, `secrets`, `image`, `compute`, `timeout`
@@ -118,7 +120,7 @@ fn errors_read_well() {
     line 1, column 1: the field `version` is missing: it must be `1`
     line 11, column 3: `Bot` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
     line 11, column 3: `authentication` is there twice in the same mapping; keep one of them
-    line 4, column 11: `../x` is not a valid path: a relative path of at most 255 characters without `..`, `\` or control characters
+    line 4, column 11: `../x` is not a valid path: a relative path of at most 255 characters without spaces, `..`, `\` or control characters
     line 4, column 11: expected text, found a list
     line 17, column 12: `` is not a valid command: one line of 1 to 4096 characters without control characters
     line 17, column 12: `ab` is not a valid command: one line of 1 to 4096 characters without control characters
@@ -133,22 +135,23 @@ fn errors_read_well() {
     line 19, column 93: unknown field `retries`; allowed: `flake8`, `bandit`, `severity`, `command`, `reports`, `depends_on`, `environment`, `secrets`, `image`, `compute`, `timeout`
     line 19, column 100: `-v` is not a valid container image: 1 to 255 of letters, digits and `._-/:@`, beginning with a letter or digit
     line 21, column 13: expected what becomes of older runs, one of `finish`, `cancel`, found the text `stop`
+    line 22, column 9: expected what becomes of drafts, one of `test`, `skip`, found the text `never`
     line 20, column 22: expected a number of builds, 1 to 100, found the number `1000`
-    line 6, column 26: `../proto` is not a valid dependency: the name of a service or library, or a relative path of at most 255 characters without `..`, `\` or control characters
+    line 6, column 26: `../proto` is not a valid dependency: the name of a service or library, or a relative path of at most 255 characters without spaces, `..`, `\` or control characters
     line 14, column 13: `Common` is not a valid library name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
     line 14, column 22: unknown field `pth`; did you mean `path`? allowed: `path`, `depends_on`
     line 18, column 14: the field `name` is missing: it must be text (service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit)
     line 18, column 63: unknown field `prt`; did you mean `port`? allowed: `name`, `start`, `port`, `ready`
-    line 22, column 24: `vivesphere` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
-    line 22, column 55: `team` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
-    line 22, column 54: expected a list (`[…]` or lines with `-`), found the text `team@vivesphere.example`
+    line 23, column 24: `vivesphere` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
+    line 23, column 55: `team` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
+    line 23, column 54: expected a list (`[…]` or lines with `-`), found the text `team@vivesphere.example`
     line 19, column 9: `*a` repeats nothing: no `&a` stands before it
     line 19, column 12: this is not YAML: while parsing a block mapping, did not find expected key
     line 19, column 2: a tab stands where YAML wants spaces
     line 2, column 11: the tag `!ruby/object` is not allowed; quotes make text of a value, and no tag is needed
     line 2, column 1: the file must be one document, without a second `---`
     the file is empty; it begins with `version: 1`
-    line 1, column 1: expected a mapping (`key: value`), found a list; allowed keys: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `notifications`
+    line 1, column 1: expected a mapping (`key: value`), found a list; allowed keys: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
     line 2, column 35: lists and mappings lie in each other deeper than 24 levels
     the file has more than the 262144 bytes that are allowed
     ");

@@ -7,7 +7,7 @@ use super::super::shape::{Shape, TextShape};
 use super::super::yaml::Node;
 use super::Problems;
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{Compute, OlderRuns, Severity};
+use crate::spec::{Compute, Drafts, OlderRuns, Severity};
 use crate::text;
 
 /// Declares a whole number within bounds.
@@ -83,6 +83,8 @@ choice!(
 
 choice!(Severity, "a severity", "low" => Low, "medium" => Medium, "high" => High);
 
+choice!(Drafts, "what becomes of drafts", "test" => Test, "skip" => Skip);
+
 choice!(OlderRuns, "what becomes of older runs", "finish" => Finish, "cancel" => Cancel);
 
 checked_text!(
@@ -140,7 +142,7 @@ checked_text!(
 checked_text!(
     /// What something depends on.
     Dependency, "dependency",
-    "the name of a service or library, or a relative path of at most 255 characters without `..`, `\\` or control characters",
-    r"^[^/\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]*$", unless Some(r"(^|/)\.\.(/|$)"), length Some((1, 255)),
+    "the name of a service or library, or a relative path of at most 255 characters without spaces, `..`, `\\` or control characters",
+    r"^[^/\\\x00-\x20\x7f-\x9f][^\\\x00-\x20\x7f-\x9f]*$", unless Some(r"(^|/)\.\.(/|$)"), length Some((1, 255)),
     |value| value.parse::<RepositoryPath>().is_ok()
 );

@@ -90,6 +90,19 @@ impl People for MemoryGitHub {
         self.wire.call("people.pull", || Ok(read())).await
     }
 
+    async fn pulls_of(
+        &self,
+        repository: &RepositoryName,
+        _installation: u64,
+        branch: &str,
+    ) -> Answer<Vec<Pull>> {
+        let offers = |pull: &&Pull| {
+            pull.open && pull.branch == branch && pull.head_repository.as_ref() == Some(repository)
+        };
+        let read = || self.state.with(|state| state.pulls.values().filter(offers).cloned().collect());
+        self.wire.call("people.pulls_of", || Ok(read())).await
+    }
+
     async fn react(
         &self,
         _repository: &RepositoryName,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use domain::command::{About, Command};
 use domain::ids::RunId;
-use domain::message::{Gone, Message};
+use domain::message::{Gone, Message, PlanRequest};
+use domain::ports::Pull;
+use domain::spec::{Drafts, Plan};
 use testkit::builders::{a_commit_of, a_sha, a_strangers_pull, a_strangers_request, name, recorded};
 
 use super::people::{asks, asks_as};
@@ -45,6 +47,22 @@ pub const SCENARIOS: &[Scenario] = &[
             play.world.github.push("feature", &a_sha(2), a_commit_of(1, &services(1)));
             post(play, "feature", 2, Some(1));
             play.until(PLAN, &[])
+        },
+    },
+    Scenario {
+        name: "a draft that was left alone is ready for review",
+        does: &["store.write_run", "differences.changes", "store.create_tasks", "queue.send", "store.note"],
+        before: |play| {
+            let file = Plan { drafts: Drafts::Skip, ..services(1) };
+            play.world.github.push("develop", &a_sha(1), a_commit_of(1, &file));
+            play.world.github.push("proposal", &a_sha(2), a_commit_of(2, &file));
+            let own = Some(name("vive-sphere/bot-manager"));
+            play.world.github.show_pull(Pull { head_repository: own, draft: true, ..a_strangers_pull() });
+            post(play, "proposal", 2, Some(1));
+            play.rest().expect("it comes to rest");
+            let ready = PlanRequest { fork: None, delivery: name("ready"), ..a_strangers_request() };
+            recorded(&play.world, &ready.delivery);
+            play.put(PLAN, &serde_json::to_string(&Message::Plan(ready)).expect("plain data"))
         },
     },
     Scenario {

@@ -95,7 +95,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "an event that nobody wants",
-        does: &["store.record"],
+        does: &["secrets.secret"],
         before: |_| Call::Post(a_webhook("star", "delivery-1", "{\"action\":\"created\"}")),
     },
 ];
