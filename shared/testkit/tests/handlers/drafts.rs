@@ -23,7 +23,9 @@ fn world(pull: Option<Pull>) -> World {
     world.github.push("develop", &a_sha(1), a_commit(&file));
     world.github.push("proposal", &a_sha(2), a_commit(&file));
     world.github.allow("ada", Permission::Write);
-    pull.into_iter().for_each(|pull| world.github.show_pull(pull));
+    if let Some(pull) = pull {
+        world.github.show_pull(pull);
+    }
     world
 }
 
