@@ -39,7 +39,9 @@ pub(super) fn show(name: &str, plan: &Plan) {
     let lines: Vec<String> = [builds, older, drafts].into_iter().flatten().collect();
     if !lines.is_empty() {
         output::title("run");
-        lines.iter().for_each(|line| output::detail(line));
+        for line in &lines {
+            output::detail(line);
+        }
     }
     if !plan.notes.is_empty() {
         output::title("notes");
