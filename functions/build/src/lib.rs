@@ -6,11 +6,13 @@ use domain::ids::Digest;
 use domain::keys;
 use domain::next::Learned;
 use domain::ports::{
-    Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Fault, Images,
+    Advice, Answer, Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds,
+    Fault, Images,
 };
 use domain::spec::{ImageSpec, ServiceSpec};
 use domain::task::{Output, PinnedImage, Verdict};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
+use sha2::{Digest as _, Sha256};
 
 /// What every image build does.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
@@ -27,6 +29,8 @@ pub struct ImageBuilds<B, A, I> {
     pub artifacts: A,
     /// The registry.
     pub images: I,
+    /// The build argument `BASE_IMAGE`; none leaves the Dockerfile's own default.
+    pub base_image: Option<String>,
 }
 
 impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
@@ -35,7 +39,12 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         let address = self.images.ensure_repository(&image.repository).await?;
         let tag = case.head.id.sha.as_str();
         if let Some(digest) = self.images.digest(&image.repository, tag).await? {
+            self.remember(case, image, &digest).await?;
             return Ok(Learned::Concluded(built(address, digest, None, "the registry held it already")));
+        }
+        if let Some(digest) = self.of_same_content(case, image).await? {
+            self.images.tag(&image.repository, &digest, tag).await?;
+            return Ok(Learned::Concluded(built(address, digest, None, "the same content was built before")));
         }
         let attempt = case.task.attempt_id();
         if adopt && let Some(handle) = self.builds.find(&attempt).await? {
@@ -44,7 +53,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         let request = BuildRequest {
             source: self.artifacts.place(&keys::source(&attempt.run)),
             buildspec: BUILDSPEC,
-            variables: variables(case, service, image, &address),
+            variables: self.variables(case, service, image, &address),
             options: BuildOptions::default(),
             result: keys::result_folder(&attempt),
             attempt,
@@ -66,7 +75,10 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         let (_, image) = image_of(case)?;
         let address = self.images.ensure_repository(&image.repository).await?;
         match self.images.digest(&image.repository, case.head.id.sha.as_str()).await? {
-            Some(digest) => Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed"))),
+            Some(digest) => {
+                self.remember(case, image, &digest).await?;
+                Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed")))
+            }
             None if status.state == BuildState::Fault => {
                 Ok(Learned::Broken(self.failed(case, status).await?))
             }
@@ -80,6 +92,60 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
 }
 
 impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
+    /// The image of an earlier build of the same content, which its tag names.
+    async fn of_same_content(&self, case: &Case<'_>, image: &ImageSpec) -> Answer<Option<Digest>> {
+        match self.content_tag(case) {
+            Some(tag) => self.images.digest(&image.repository, &tag).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Lets later builds of the same content find this one. Of two at the same time the first one is found.
+    async fn remember(&self, case: &Case<'_>, image: &ImageSpec, digest: &Digest) -> Answer<()> {
+        let Some(tag) = self.content_tag(case) else { return Ok(()) };
+        if self.images.digest(&image.repository, &tag).await?.is_some() {
+            return Ok(());
+        }
+        match self.images.tag(&image.repository, digest, &tag).await {
+            Err(fault) if fault.advice == Advice::Reject => {
+                tracing::warn!(task = %case.task.id, fault = fault.chain(), "another build of the same was faster");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// `content-` and 64 hexadecimal digits: what plan read of the commit, and the stack's base image.
+    fn content_tag(&self, case: &Case<'_>) -> Option<String> {
+        let base = self.base_image.as_deref().unwrap_or_default();
+        let hash = |key: &String| hex::encode(Sha256::digest(format!("{key} {base}")));
+        case.task.key.as_ref().map(|key| format!("content-{}", hash(key)))
+    }
+
+    /// The build's variables: a pure function of the task, so that a repeated start is the same start.
+    fn variables(
+        &self,
+        case: &Case<'_>,
+        service: &ServiceSpec,
+        image: &ImageSpec,
+        address: &str,
+    ) -> BTreeMap<String, String> {
+        let run = &case.head.id;
+        [
+            ("SLIPWAY_SERVICE_PATH", service.path.as_str()),
+            ("SLIPWAY_DOCKERFILE", image.dockerfile.as_str()),
+            ("SLIPWAY_IMAGE", address),
+            ("SLIPWAY_TAG", run.sha.as_str()),
+            ("SLIPWAY_BASE_IMAGE", self.base_image.as_deref().unwrap_or_default()),
+            ("SLIPWAY_REVISION", run.sha.as_str()),
+            ("SLIPWAY_SOURCE_URL", &format!("https://github.com/{}", run.repository)),
+            ("SLIPWAY_REGISTRY", address.split('/').next().unwrap_or(address)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Verdict> {
         let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
         let files = files.unwrap_or_default();
@@ -108,26 +174,4 @@ fn built(repository: String, digest: Digest, log: Option<String>, how: &str) -> 
         format!("{how}: `{digest}`"),
         Output::Image { image: PinnedImage { repository, digest }, log },
     )
-}
-
-/// The build's variables: a pure function of the task, so that a repeated start is the same start.
-fn variables(
-    case: &Case<'_>,
-    service: &ServiceSpec,
-    image: &ImageSpec,
-    address: &str,
-) -> BTreeMap<String, String> {
-    let run = &case.head.id;
-    [
-        ("SLIPWAY_SERVICE_PATH", service.path.as_str()),
-        ("SLIPWAY_DOCKERFILE", image.dockerfile.as_str()),
-        ("SLIPWAY_IMAGE", address),
-        ("SLIPWAY_TAG", run.sha.as_str()),
-        ("SLIPWAY_REVISION", run.sha.as_str()),
-        ("SLIPWAY_SOURCE_URL", &format!("https://github.com/{}", run.repository)),
-        ("SLIPWAY_REGISTRY", address.split('/').next().unwrap_or(address)),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect()
 }

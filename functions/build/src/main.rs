@@ -34,6 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         builds: Builds::new(&aws, project, &bucket),
         artifacts: Artifacts::new(&aws, bucket),
         images,
+        base_image: Variables::optional("BASE_IMAGE"),
     };
     lambda::serve_stage(Stage::Build, &store, &queue, &redelivery, &work).await
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use domain::ids::{Stage, Subject, Trust};
 use domain::ports::{Answer, Artifacts, Green, Queue};
 use domain::run::Run;
-use domain::selection::{self, Choice, KeyFacts};
+use domain::selection::{self, Choice, Contents, KeyFacts};
 use domain::spec::Plan;
 use domain::task::{Output, State, Task, Verdict};
+use domain::time::Timestamp;
 use lambda::Commit;
 
 use crate::source::Reach;
@@ -15,6 +16,12 @@ use crate::{Hub, Memory, Planner};
 
 /// What every test build does: a result depends on it.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/test.yml");
+
+/// What every image build does: an image depends on it.
+const IMAGE_BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
+
+/// The largest Dockerfile that is read, in bytes; one beyond it is told from others by what its context holds.
+const LARGEST_DOCKERFILE: u64 = 256 * 1024;
 
 /// The most names in one sentence.
 const MOST_NAMES: usize = 10;
@@ -38,7 +45,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             return Ok(keep_affected(&selection::affected(plan, &changes), tasks));
         }
         let facts = KeyFacts { buildspec: BUILDSPEC, build_image: &self.build_image };
-        let choices = selection::choose(plan, &changes, &commit.contents()?, &facts);
+        let contents = commit.contents()?;
+        let choices = selection::choose(plan, &changes, &contents, &facts);
+        key_images(commit, &contents, head.created, tasks)?;
         let keys: Vec<(Subject, String)> =
             choices.iter().map(|choice| (choice.subject.clone(), choice.key.clone())).collect();
         let greens = self.store.greens(&head.id.repository, &keys).await?;
@@ -57,6 +66,29 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         give_places(tasks);
         Ok(reused_note(tasks).into_iter().collect())
     }
+}
+
+/// Gives each image's build the key by which an earlier build of the same content is found.
+pub(crate) fn key_images(
+    commit: &Commit,
+    contents: &Contents,
+    now: Timestamp,
+    tasks: &mut [Task],
+) -> Answer<()> {
+    let mut builds: Vec<&mut Task> = tasks.iter_mut().filter(|task| task.id.stage == Stage::Build).collect();
+    let dockerfiles: Vec<String> = builds
+        .iter()
+        .map(|task| task.spec.service().and_then(|service| service.image.as_ref()))
+        .map(|image| image.map(|image| image.dockerfile.to_string()).unwrap_or_default())
+        .collect();
+    let paths: Vec<&str> = dockerfiles.iter().map(String::as_str).collect();
+    for (task, dockerfile) in builds.iter_mut().zip(commit.files(&paths, LARGEST_DOCKERFILE)?) {
+        let key = dockerfile.as_deref().zip(task.spec.service()).and_then(|(dockerfile, service)| {
+            selection::image_key(service, contents, dockerfile, IMAGE_BUILDSPEC, now)
+        });
+        task.key = key;
+    }
+    Ok(())
 }
 
 /// Why a test runs of which nothing else is known.

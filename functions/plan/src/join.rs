@@ -12,6 +12,7 @@ use domain::time::Timestamp;
 
 use lambda::Reopened;
 
+use crate::choice::key_images;
 use crate::front::{Place, stop};
 use crate::{Hub, Memory, Planner, delivery};
 
@@ -56,7 +57,8 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         };
         let tasks = tasks_of(&head.id, &plan, Some(&delivery.environment));
         let Some(joined) = head.delivered_too(&phases_of(&tasks), &delivery, now) else { return Ok(head) };
-        let later: Vec<Task> = tasks.into_iter().filter(|task| task.id.stage != Stage::Test).collect();
+        let mut later: Vec<Task> = tasks.into_iter().filter(|task| task.id.stage != Stage::Test).collect();
+        key_images(&commit, &commit.contents()?, head.created, &mut later)?;
         self.store.create_tasks(&later).await?;
         self.written(joined).await
     }

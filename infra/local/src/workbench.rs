@@ -109,13 +109,20 @@ impl Workbench {
         Ok(run)
     }
 
-    /// Commits everything, and with it a file of its own content that every test reads, so that no result is taken over
-    /// from an earlier commit; answers the run that pushing it begins.
+    /// Commits everything, and with it files of their own content that every test and every image reads, so that neither
+    /// is taken over from an earlier commit; answers the run that pushing it begins.
     ///
     /// # Errors
     /// When git refuses.
     pub async fn commit(&self, message: &str) -> anyhow::Result<RunId> {
-        self.write("COMMIT", &format!("{message} at {}\n", Timestamp::now()))?;
+        let text = format!("{message} at {}\n", Timestamp::now());
+        self.write("COMMIT", &text)?;
+        for service in fs::read_dir(self.folder.join("backend")).into_iter().flatten() {
+            let path = service?.path();
+            if path.is_dir() {
+                fs::write(path.join("COMMIT"), &text)?;
+            }
+        }
         self.commit_as_it_is(message).await
     }
 

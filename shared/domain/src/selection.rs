@@ -4,12 +4,14 @@
 //! and what each test reads from its plan ([`Reads`](crate::spec::Reads)).
 
 mod contents;
+mod image;
 mod key;
 mod reach;
 mod reads;
 mod why;
 
 pub use contents::{ContentHash, Contents, EntryKind};
+pub use image::image_key;
 pub use key::{KeyFacts, key};
 pub use reach::Reach;
 

@@ -63,21 +63,32 @@ impl Commit {
     /// # Errors
     /// When the zip cannot be read.
     pub fn file(&self, path: &str, most: u64) -> Answer<Option<Vec<u8>>> {
+        Ok(self.files(&[path], most)?.pop().flatten())
+    }
+
+    /// Some files, each as [`Commit::file`] gives it, in one go.
+    ///
+    /// # Errors
+    /// When the zip cannot be read.
+    pub fn files(&self, paths: &[&str], most: u64) -> Answer<Vec<Option<Vec<u8>>>> {
         let mut archive = self.open()?;
-        let unreadable = || format!("cannot read `{path}` in the source zip");
         let Some(folder) = archive
             .file_names()
             .flatten()
             .next()
             .and_then(|name| name.split_once('/').map(|(folder, _)| folder.to_owned()))
         else {
-            return Ok(None);
+            return Ok(vec![None; paths.len()]);
         };
-        let Some(index) = archive.index_for_name(&format!("{folder}/{path}")) else { return Ok(None) };
-        let entry = archive.by_index(index).map_err(|error| Fault::retry(unreadable(), error))?;
-        let mut bytes = Vec::new();
-        entry.take(most).read_to_end(&mut bytes).map_err(|error| Fault::retry(unreadable(), error))?;
-        Ok(Some(bytes))
+        let read = |path: &&str| {
+            let unreadable = || format!("cannot read `{path}` in the source zip");
+            let Some(index) = archive.index_for_name(&format!("{folder}/{path}")) else { return Ok(None) };
+            let entry = archive.by_index(index).map_err(|error| Fault::retry(unreadable(), error))?;
+            let mut bytes = Vec::new();
+            entry.take(most).read_to_end(&mut bytes).map_err(|error| Fault::retry(unreadable(), error))?;
+            Ok(Some(bytes))
+        };
+        paths.iter().map(read).collect()
     }
 
     /// Every file with the hash of its content, without the zip's one top-level folder. Whether a file can be run counts,

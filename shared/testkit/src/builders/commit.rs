@@ -1,5 +1,6 @@
 //! Commits as GitHub zips them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
@@ -7,17 +8,20 @@ use domain::spec::{Drafts, Plan, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
 /// GitHub's zip of a commit whose files lead to this plan. Of another number it has another content, which every test
-/// reads, so that none is taken over from another commit.
+/// and every image reads, so that none is taken over from another commit.
 pub fn a_commit_of(number: u64, plan: &Plan) -> Vec<u8> {
-    with(plan, &[("backend/conftest.py", format!("NUMBER = {number}"))])
+    let text = format!("NUMBER = {number}");
+    let folders: BTreeSet<&str> = plan.services.iter().map(|service| service.path.as_str()).collect();
+    let own = folders.iter().map(|folder| (format!("{folder}/number.py"), text.clone()));
+    with(plan, own.chain([("backend/conftest.py".to_owned(), text.clone())]))
 }
 
 /// GitHub's zip of a commit whose files lead to this plan.
 pub fn a_commit(plan: &Plan) -> Vec<u8> {
-    with(plan, &[])
+    with(plan, [])
 }
 
-fn with(plan: &Plan, more: &[(&str, String)]) -> Vec<u8> {
+fn with(plan: &Plan, more: impl IntoIterator<Item = (String, String)>) -> Vec<u8> {
     let mut files = vec![("infrastructure/ci_cd/pipeline.yaml".to_owned(), pipeline_file(plan))];
     for service in &plan.services {
         if service.image.is_some() {
@@ -29,7 +33,7 @@ fn with(plan: &Plan, more: &[(&str, String)]) -> Vec<u8> {
     if plan.integration.is_some() {
         files.push(("integration_tests/test_all.py".to_owned(), String::new()));
     }
-    files.extend(more.iter().map(|(path, text)| ((*path).to_owned(), text.clone())));
+    files.extend(more);
     let files: Vec<_> =
         files.iter().map(|(path, text)| (format!("repository-abc/{path}"), text.as_bytes())).collect();
     a_zip(&files)

@@ -76,7 +76,12 @@ impl Functions {
                 artifacts: artifacts.clone(),
                 secrets_prefix: "slipway/test/".to_owned(),
             },
-            build: ImageBuilds { builds: image_builds, artifacts: artifacts.clone(), images: images.clone() },
+            build: ImageBuilds {
+                builds: image_builds,
+                artifacts: artifacts.clone(),
+                images: images.clone(),
+                base_image: None,
+            },
             publish: Publishing { images },
             deploy: Deployment { store: store.clone(), artifacts, cluster: cluster.clone() },
             verify: Verification { store: store.clone(), cluster },

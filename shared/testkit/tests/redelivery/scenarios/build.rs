@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use testkit::builders::{a_digest, a_sha};
+use testkit::builders::{a_commit_of, a_digest, a_push, a_sha};
 use testkit::fakes::Trouble;
 
 use super::people::{again, again_with_all, delivered, redriven};
 use super::{BUILD, EVENT, services};
 use crate::harness::Scenario;
+use crate::play::Call;
 
 const SERVICE: &str = "build/service-1";
 
@@ -75,6 +76,17 @@ pub const SCENARIOS: &[Scenario] = &[
             play.world.wire.down("images.ensure_repository");
             play.push(1, &services(1));
             play.fail(BUILD, &[SERVICE], 4)
+        },
+    },
+    Scenario {
+        name: "takes the image of the same content",
+        does: &["images.digest", "images.tag", "store.write_task"],
+        before: |play| {
+            delivered(play);
+            let content = a_commit_of(1, &services(1));
+            play.world.github.push("develop", &a_sha(2), content);
+            play.invoke(&Call::Post(a_push("develop", Some(&a_sha(1)), &a_sha(2))));
+            play.until(BUILD, &[SERVICE])
         },
     },
     Scenario {

@@ -38,7 +38,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "fails for the fifth time and is stuck",
         does: &["store.write_task", "queue.send"],
         before: |play| {
-            play.world.wire.down("images.tag");
+            play.world.wire.down("images.holds");
             play.push(1, &services(1));
             play.fail(PUBLISH, &[SERVICE], 4)
         },
@@ -62,6 +62,6 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "was stuck, and goes on when its letter is redriven",
         does: &["store.write_both"],
-        before: |play| redriven(play, "images.tag"),
+        before: |play| redriven(play, "images.holds"),
     },
 ];
