@@ -8,11 +8,12 @@ use std::time::Duration;
 use domain::ids::{EnvironmentName, RunId, ServiceName};
 use domain::keys;
 use domain::next::Learned;
+use domain::policy::violations;
 use domain::ports::{
-    Answer, Application, Artifacts, Cluster, Environments, Fault, Locking, Release, Written,
+    Answer, Application, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Written,
 };
 use domain::run::{Delivery, Ticket};
-use domain::task::{Applied, Output, PinnedImage, Verdict};
+use domain::task::{Applied, ObjectName, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
 
 pub use render::{Rendered, render};
@@ -23,6 +24,9 @@ const WAITING: Duration = Duration::from_secs(15);
 
 /// The largest recorded manifests read, in bytes: a few hundred objects of the largest size.
 const LARGEST_RELEASE: u64 = 64 * 1024 * 1024;
+
+/// The most objects that a sentence names.
+const MOST_NAMES: usize = 5;
 
 /// What is left to an invocation that comes after a later release of its service: whoever recorded that is at work.
 const PASSED_BY: Learned = Learned::InProgress { ask_again: None };
@@ -82,11 +86,16 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         };
         let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
         let pin = image.as_ref().map(|(name, pinned)| (*name, pinned));
-        let rendered = match render(&files, &delivery.namespace, pin, service) {
+        let rendered = match render(&files, &delivery.namespace, pin, service, &owner(case, &service.name)) {
             Ok(rendered) => rendered,
             Err(sentence) => return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None))),
         };
+        if let Some(sentence) = against_policy(&rendered, delivery) {
+            return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None)));
+        }
         self.artifacts.put(&keys::manifests(&rendered.hash), rendered.text.clone().into_bytes()).await?;
+        let repository = &case.head.id.repository;
+        let (before, _) = self.store.releases(repository, &delivery.environment, &service.name).await?;
         let release = Release {
             service: service.name.clone(),
             run: case.head.id.clone(),
@@ -95,6 +104,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             image: image.map(|(_, pinned)| pinned),
             manifests: rendered.hash.clone(),
             objects: rendered.names.clone(),
+            leftovers: before.map(|before| before.left_over_by(&rendered.names)).unwrap_or_default(),
             at: case.task.started.unwrap_or(case.now),
         };
         // Others may have brought the service on its way back, or the run to its end, while this one read and rendered.
@@ -106,8 +116,12 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         }
         Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects).await? {
             Application::Done => {
+                let pruned = match self.prune(case, delivery, release).await? {
+                    Ok(pruned) => pruned,
+                    Err(waiting) => return Ok(waiting),
+                };
                 let summary =
-                    format!("{} objects applied in `{}`", rendered.objects.len(), delivery.namespace);
+                    format!("{} objects applied in `{}`{pruned}", rendered.objects.len(), delivery.namespace);
                 Verdict::passed(
                     summary,
                     Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
@@ -143,10 +157,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let repository = &case.head.id.repository;
         let (current, _) = self.store.releases(repository, &delivery.environment, &target.service).await?;
         // Right after the release that is bad: an invocation that still works for that one comes too late.
-        let bad = current.filter(|current| current.fence == delivery.fence).map_or(0, |current| current.turn);
+        let is_bad = |current: &&Release| current.fence == delivery.fence;
+        let bad = current.as_ref().filter(is_bad).map_or(0, |current| current.turn);
+        let leftovers = current.map(|current| current.left_over_by(&target.objects)).unwrap_or_default();
         let release = Release {
             fence: delivery.fence,
             turn: bad | 1,
+            leftovers,
             at: case.task.started.unwrap_or(case.now),
             ..target.clone()
         };
@@ -157,15 +174,51 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             return Ok(waiting);
         }
         Ok(Learned::Concluded(match self.cluster.apply(&objects).await? {
-            Application::Done => Verdict::passed(
-                format!("back to the release of `{}`", target.run.sha.short()),
-                Output::Release(Applied { manifests: release.manifests, objects: release.objects }),
-            ),
+            Application::Done => {
+                let applied =
+                    Applied { manifests: release.manifests.clone(), objects: release.objects.clone() };
+                let pruned = match self.prune(case, delivery, release).await? {
+                    Ok(pruned) => pruned,
+                    Err(waiting) => return Ok(waiting),
+                };
+                Verdict::passed(
+                    format!("back to the release of `{}`{pruned}", target.run.sha.short()),
+                    Output::Release(applied),
+                )
+            }
             Application::Refused(sentence) => Verdict::failed(
                 format!("the way back to `{}` is refused: {sentence}", target.run.sha.short()),
                 Output::None,
             ),
         }))
+    }
+
+    /// Deletes what earlier releases of the service applied and this one does not name; answers the words for people, or
+    /// what it means for the task that the environment is another run's by now.
+    async fn prune(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        mut release: Release,
+    ) -> Answer<Result<String, Learned>> {
+        if release.leftovers.is_empty() {
+            return Ok(Ok(String::new()));
+        }
+        if let Some(waiting) = self.lock(case, delivery).await? {
+            return Ok(Err(waiting));
+        }
+        let outcomes = self.cluster.prune(&owner(case, &release.service), &release.leftovers).await?;
+        let outcomes: Vec<_> = release.leftovers.iter().zip(outcomes).collect();
+        let words = pruned_words(&outcomes);
+        let kept = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Leftover::Kept(_)));
+        let kept: Vec<ObjectName> = kept.map(|(object, _)| (*object).clone()).collect();
+        if kept != release.leftovers {
+            release.leftovers = kept;
+            // Whoever has recorded a later release meanwhile has taken these over from the earlier one.
+            let (Written::Yes | Written::Conflict) =
+                self.store.set_current(&delivery.environment, &release).await?;
+        }
+        Ok(Ok(words))
     }
 
     /// The objects of a release as they were applied.
@@ -178,6 +231,55 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error)
         })
     }
+}
+
+/// What of the objects the environment's policy forbids; none where all of it may be applied.
+fn against_policy(rendered: &Rendered, delivery: &Delivery) -> Option<String> {
+    let forbidden: Vec<String> = rendered
+        .names
+        .iter()
+        .zip(&rendered.objects)
+        .flat_map(|(name, object)| {
+            let violations = violations(object, &delivery.policy);
+            violations.into_iter().map(move |violation| format!("{name}: {violation}"))
+        })
+        .collect();
+    let more = match forbidden.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let told = forbidden[..forbidden.len().min(MOST_NAMES)].join("; ");
+    (!forbidden.is_empty())
+        .then(|| format!("`{}` does not let this be applied. {told}{more}", delivery.environment))
+}
+
+/// What a service is called among all that are delivered.
+fn owner(case: &Case<'_>, service: &ServiceName) -> String {
+    format!("{}/{service}", case.head.id.repository)
+}
+
+/// `; pruned: Service `development/old`; kept: …`, at most so many names of each.
+fn pruned_words(outcomes: &[(&ObjectName, Leftover)]) -> String {
+    let pruned: Vec<String> = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Leftover::Pruned))
+        .map(|(object, _)| object.to_string())
+        .collect();
+    let kept: Vec<String> = outcomes
+        .iter()
+        .filter_map(|(object, outcome)| match outcome {
+            Leftover::Kept(why) => Some(format!("{object}, since {why}")),
+            Leftover::Gone | Leftover::Pruned | Leftover::Left => None,
+        })
+        .collect();
+    let part = |word: &str, names: &[String]| match names.len().checked_sub(MOST_NAMES) {
+        _ if names.is_empty() => String::new(),
+        Some(more) if more > 0 => {
+            format!("; {word}: {} and {more} more", names[..MOST_NAMES].join(", "))
+        }
+        _ => format!("; {word}: {}", names.join(", ")),
+    };
+    format!("{}{}", part("pruned", &pruned), part("kept", &kept))
 }
 
 /// The image that publish let through.

@@ -1,6 +1,6 @@
 //! From manifest files to the objects that are applied: a pure function of files, namespace and image.
 //!
-//! The namespace is the environment's, the image is pinned by digest, every object is labelled, and pod templates
+//! The namespace is the environment's, the image is pinned by digest, every object names its owner, and pod templates
 //! carry the hash of the configuration (`ConfigMap`, `Secret`) beside them, so that a changed configuration rolls the pods.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ const CLUSTER_SCOPED: [&str; 8] = [
 /// Who manages the objects.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
+/// Whose object it is: only its owner prunes it.
+const OWNER: &str = "slipway.dev/owner";
+
 /// The hash of the configuration that a pod reads.
 const CONFIG_HASH: &str = "slipway.dev/config-hash";
 
@@ -43,7 +46,7 @@ pub struct Rendered {
     pub hash: String,
 }
 
-/// Renders the files.
+/// Renders the files; `owner` is what the service is called among all that are delivered.
 ///
 /// # Errors
 /// One sentence for the developer, naming file and field.
@@ -52,6 +55,7 @@ pub fn render(
     namespace: &str,
     image: Option<(&str, &PinnedImage)>,
     service: &ServiceSpec,
+    owner: &str,
 ) -> Result<Rendered, String> {
     let mut objects = Vec::new();
     for file in files {
@@ -74,9 +78,11 @@ pub fn render(
             ));
         }
     }
+    leave_replicas_to_autoscalers(&mut objects);
     let configuration = configuration_hash(&objects);
     for object in &mut objects {
         stamp(object, &configuration);
+        labels(object, "annotations").insert(OWNER.to_owned(), json!(owner));
     }
     let names = objects.iter().map(name_of).collect();
     let text = Value::Array(objects.clone()).to_string();
@@ -167,6 +173,22 @@ fn is_image(reference: &str, name: &str) -> bool {
     let last = last.split(':').next().unwrap_or(last);
     let repository = if head.is_empty() { last.to_owned() } else { format!("{head}/{last}") };
     repository == name || repository.strip_suffix(name).is_some_and(|registry| registry.ends_with('/'))
+}
+
+/// Who has an autoscaler gets its number of replicas from that: an apply with a number of its own would fight it.
+fn leave_replicas_to_autoscalers(objects: &mut [Value]) {
+    let is_autoscaler = |object: &&Value| object["kind"] == "HorizontalPodAutoscaler";
+    let targets: Vec<Value> =
+        objects.iter().filter(is_autoscaler).map(|object| object["spec"]["scaleTargetRef"].clone()).collect();
+    for object in objects {
+        let is_target =
+            |target: &Value| target["kind"] == object["kind"] && target["name"] == object["metadata"]["name"];
+        if targets.iter().any(is_target)
+            && let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut)
+        {
+            spec.remove("replicas");
+        }
+    }
 }
 
 fn configuration_hash(objects: &[Value]) -> String {

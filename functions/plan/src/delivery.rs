@@ -27,6 +27,7 @@ pub async fn decide(
         environment: environment.clone(),
         namespace: settings.namespace.to_string(),
         fence,
+        policy: settings.policy(),
     };
     for _ in 0..MOST_RACES {
         let last = store.fence(&request.repository, environment).await?;

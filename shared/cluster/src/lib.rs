@@ -8,6 +8,7 @@ mod evidence;
 mod fault;
 mod kinds;
 mod probe;
+mod prune;
 mod refusal;
 mod rollout;
 mod scene;
@@ -15,7 +16,7 @@ mod workload;
 
 use std::time::Duration;
 
-use domain::ports::{self, Answer, Application, Fault, ProbeAnswer, Rollout};
+use domain::ports::{self, Answer, Application, Fault, Leftover, ProbeAnswer, Rollout};
 use domain::task::ObjectName;
 use kube::Client;
 
@@ -44,6 +45,10 @@ impl Cluster {
 impl ports::Cluster for Cluster {
     async fn apply(&self, objects: &[serde_json::Value]) -> Answer<Application> {
         apply::apply(&self.client, &self.kinds, objects).await
+    }
+
+    async fn prune(&self, owner: &str, objects: &[ObjectName]) -> Answer<Vec<Leftover>> {
+        prune::prune(&self.client, &self.kinds, owner, objects).await
     }
 
     async fn rollout(&self, workload: &ObjectName, patience: Duration) -> Answer<Rollout> {

@@ -5,7 +5,8 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use domain::ports::{Advice, Application, Cluster as _, Rollout};
+use domain::ports::{Advice, Application, Cluster as _, Leftover, Rollout};
+use domain::task::ObjectName;
 use kube::api::{Patch, PatchParams};
 use lab::{Lab, PATIENCE, config_map, namespace, service, web};
 use serde_json::json;
@@ -23,6 +24,7 @@ async fn the_contract_holds() -> anyhow::Result<()> {
         told("image", a_missing_image_is_evidence(&lab, name("image"))),
         told("crash", a_crash_is_evidence(&lab, name("crash"))),
         told("rights", missing_rights_are_told(&lab, name("rights"))),
+        told("prune", only_what_is_still_its_own_is_pruned(&lab, name("prune"))),
         told("patience", patience_ends(&lab, name("patience"))),
     );
     lab.stop().await?;
@@ -115,6 +117,77 @@ async fn another_manager_is_named(lab: &Lab, space: String) -> anyhow::Result<()
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a conflict") };
     ensure!(sentence.contains("`.data.key` belongs to `somebody`"), "{sentence}");
     ensure!(maps.get("web").await?.data.context("data")?["key"] == "theirs");
+    Ok(())
+}
+
+async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    let map = |name: &str, owner: &str, prune: &str| {
+        let annotations = json!({ "slipway.dev/owner": owner, "slipway.dev/prune": prune });
+        let metadata = json!({ "name": name, "namespace": space, "annotations": annotations });
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": { "key": name } })
+    };
+    let claim = |name: &str, prune: &str| {
+        let mut claim = map(name, "a", prune);
+        claim["kind"] = json!("PersistentVolumeClaim");
+        claim.as_object_mut().expect("an object").remove("data");
+        let resources = json!({ "requests": { "storage": "1Mi" } });
+        claim["spec"] = json!({ "accessModes": ["ReadWriteOnce"], "resources": resources });
+        claim
+    };
+    let mut serving = lab.serving(&space, "1");
+    serving["metadata"]["annotations"] = json!({ "slipway.dev/owner": "a" });
+    let objects = [
+        namespace(&space),
+        map("old", "a", ""),
+        map("kept", "a", "keep"),
+        map("moved", "b", ""),
+        claim("data", ""),
+        claim("scratch", "allow"),
+        serving,
+    ];
+    ensure!(cluster.apply(&objects).await? == Application::Done);
+    let called = |api_version: &str, kind: &str, name: &str| ObjectName {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: space.clone(),
+        name: name.to_owned(),
+    };
+    let left = [
+        called("v1", "ConfigMap", "old"),
+        called("v1", "ConfigMap", "kept"),
+        called("v1", "ConfigMap", "moved"),
+        called("v1", "ConfigMap", "never"),
+        called("v1", "PersistentVolumeClaim", "data"),
+        called("v1", "PersistentVolumeClaim", "scratch"),
+        called("apps/v1", "Deployment", "web"),
+        called("shop.example.com/v1", "Cart", "a"),
+    ];
+    let outcomes = cluster.prune("a", &left).await?;
+    let [old, kept, moved, never, data, scratch, web, cart] = outcomes.as_slice() else {
+        anyhow::bail!("{outcomes:?}")
+    };
+    ensure!([old, scratch, web].iter().all(|outcome| **outcome == Leftover::Pruned), "{outcomes:?}");
+    ensure!(*moved == Leftover::Left && [never, cart].iter().all(|outcome| **outcome == Leftover::Gone));
+    for (outcome, words) in [(kept, "says `keep`"), (data, "goes only where its annotation")] {
+        ensure!(matches!(outcome, Leftover::Kept(why) if why.contains(words)), "{outcome:?}");
+    }
+    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::namespaced(lab.stranger().await?, &space);
+    let names: Vec<_> = maps.list(&kube::api::ListParams::default()).await?.items;
+    let names: Vec<_> = names.iter().filter_map(|map| map.metadata.name.as_deref()).collect();
+    ensure!(
+        ["kept", "moved"].iter().all(|name| names.contains(name)) && !names.contains(&"old"),
+        "{names:?}"
+    );
+    // Its pods go with the Deployment, by the controllers.
+    let pods: kube::Api<k8s_openapi::api::core::v1::Pod> =
+        kube::Api::namespaced(lab.stranger().await?, &space);
+    let begun = Instant::now();
+    while !pods.list(&kube::api::ListParams::default()).await?.items.is_empty() {
+        ensure!(begun.elapsed() < PATIENCE, "the pods outlive their Deployment");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     Ok(())
 }
 

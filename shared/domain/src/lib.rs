@@ -11,6 +11,7 @@ pub mod keys;
 pub mod message;
 pub mod next;
 pub mod planning;
+pub mod policy;
 pub mod ports;
 pub mod report;
 pub mod rerun;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain;
 use crate::ids::{EnvironmentName, Line, RunId, Sha, TaskId, Trust};
 use crate::message::PlanRequest;
+use crate::policy::Policy;
 use crate::spec::Notifications;
 use crate::task::{Outcome, Task, Verdict};
 use crate::time::Timestamp;
@@ -145,6 +146,9 @@ pub struct Delivery {
     pub namespace: String,
     /// The run's number in that environment: the higher one wins.
     pub fence: u64,
+    /// What may be applied there, as the operator's file said when the run was planned.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    pub policy: Policy,
 }
 
 /// A run's place in the order of an environment. A run that is opened anew keeps its number and gets the next

@@ -1,5 +1,7 @@
 //! A task: one stage of one run for one subject; the unit of work, retry and re-run.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, Digest, RunId, TaskId};
@@ -213,6 +215,17 @@ pub struct ObjectName {
     pub namespace: String,
     /// Its name.
     pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { api_version: _, kind, namespace, name } = self;
+        if namespace.is_empty() {
+            write!(formatter, "{kind} `{name}`")
+        } else {
+            write!(formatter, "{kind} `{namespace}/{name}`")
+        }
+    }
 }
 
 /// A delayed message under a number: one with an older number arms nothing, so that duplicates never multiply.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reader::{At, Readable, did_you_mean, listed};
 use super::record::record;
 use super::shape::Shape;
-use super::values::True;
+use super::values::{KindName, True};
 use super::yaml::Node;
 use super::{DnsLabel, FileErrors, MailAddress, Problems, Version};
 use crate::ids::{BranchName, EnvironmentName, RepositoryName};
+use crate::policy::{PodSecurity, Policy};
 
 /// What the operator allows; the pipeline file may name these, never widen them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,31 @@ record! {
         pub cluster: ClusterAccess,
         /// The Kubernetes namespace that everything is applied to. It must exist.
         pub namespace: DnsLabel,
+        /// What may be applied here. The pipeline file has no say in it.
+        pub policy: Option<PolicyEntry> => "as its fields say",
+    }
+}
+
+record! {
+    /// What may be applied. An object that it forbids ends its service's deploy before anything is applied.
+    #[derive(Default)]
+    pub struct PolicyEntry {
+        /// How far pods may reach into their node: not beyond the level `baseline` of Kubernetes' Pod Security
+        /// Standards, or as far as the cluster itself allows.
+        pub pods: Option<PodSecurity> => "`baseline`",
+        /// Whether a binding may name the role `cluster-admin`.
+        pub cluster_admin: Option<bool> => "`false`",
+        /// The kinds that may be applied.
+        pub kinds: Option<Vec<KindName>> => "all that lie in a namespace",
+    }
+}
+
+impl Environment {
+    /// What may be applied here.
+    pub fn policy(&self) -> Policy {
+        let Some(PolicyEntry { pods, cluster_admin, kinds }) = &self.policy else { return Policy::default() };
+        let kinds = kinds.as_ref().map(|kinds| kinds.iter().map(|kind| kind.as_str().to_owned()).collect());
+        Policy { pods: pods.unwrap_or_default(), cluster_admin: cluster_admin.unwrap_or_default(), kinds }
     }
 }
 
@@ -233,12 +259,29 @@ repositories:
   - {name: vive-sphere/website, installation: 1, environments: []}
 environments:
   development: {branches: [develop], cluster: {kubeconfig: true}, namespace: development}
-  canary: {branches: [develop, canary], cluster: {kubeconfig: true}, namespace: canary}
+  canary:
+    branches: [develop, canary]
+    cluster: {kubeconfig: true}
+    namespace: canary
+    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment]}
 notifications: {mail_sender: slipway@vivesphere.example}
 ";
 
     fn name(text: &str) -> RepositoryName {
         text.parse().expect("a repository")
+    }
+
+    #[test]
+    fn what_may_be_applied_is_strict_where_nothing_is_said() {
+        let file = parse(FULL).expect("the documented form");
+        let policy = |name: &str| {
+            let name: EnvironmentName = name.parse().expect("a name");
+            file.environments[&name].policy()
+        };
+        assert_eq!(policy("development"), Policy::default());
+        let kinds = Some(vec!["ConfigMap".to_owned(), "Deployment".to_owned()]);
+        let said = Policy { pods: PodSecurity::Privileged, cluster_admin: true, kinds };
+        assert_eq!(policy("canary"), said);
     }
 
     #[test]
@@ -286,6 +329,8 @@ notifications: {mail_sender: slipway@vivesphere.example}
             ("kubeconfig: true", "kubeconfig: false"),
             ("namespace: development", "namespace: Development_1"),
             ("branches: [develop]", "branches: [\"feature/*\"]"),
+            ("pods: privileged", "pods: all"),
+            ("[ConfigMap, Deployment]", "[config-map]"),
             ("slipway@vivesphere.example", "slipway"),
             ("version: 1", "version: 3"),
         ]
@@ -306,7 +351,9 @@ notifications: {mail_sender: slipway@vivesphere.example}
         line 6, column 60: expected `true`, which is the only way, found `false`
         line 6, column 78: `Development_1` is not a valid Kubernetes name: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends
         line 6, column 28: `feature/*` is not a valid branch name: what `git check-ref-format --branch` accepts, at most 255 bytes
-        line 8, column 30: `slipway` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
+        line 11, column 20: expected how far pods may reach, one of `baseline`, `privileged`, found the text `all`
+        line 11, column 61: `config-map` is not a valid kind: 1 to 63 letters and digits, beginning with a capital letter, such as `Deployment`
+        line 12, column 30: `slipway` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
         line 1, column 10: version 3 is not known; this Slipway reads `version: 1`
         ");
     }

@@ -87,7 +87,7 @@ macro_rules! checked_text {
 mod build;
 
 pub use build::{
-    Builds, ContainerImage, Dependency, LibraryName, Minutes, Percent, Retries, SecretReference,
+    Builds, ContainerImage, Dependency, KindName, LibraryName, Minutes, Percent, Retries, SecretReference,
     VariableName, VariableValue,
 };
 

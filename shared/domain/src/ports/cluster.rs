@@ -15,6 +15,19 @@ pub enum Application {
     Refused(String),
 }
 
+/// What became of an object that its service's manifests no longer name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftover {
+    /// It was there no more.
+    Gone,
+    /// It was deleted.
+    Pruned,
+    /// Somebody else's manifests name it now: it is left to them.
+    Left,
+    /// It stays, for this reason.
+    Kept(String),
+}
+
 /// How a workload's rollout fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rollout {
@@ -39,6 +52,14 @@ pub struct ProbeAnswer {
 pub trait Cluster: Send + Sync {
     /// Applies the objects (JSON of Kubernetes objects with their namespace set) in an order that works, server-side, as field manager `slipway`.
     fn apply(&self, objects: &[serde_json::Value]) -> impl Future<Output = Answer<Application>> + Send;
+    /// Deletes those of the objects whose annotation `slipway.dev/owner` still names the owner; answers what became of each,
+    /// in the same order. Namespaces, volume claims and definitions of kinds stay unless their annotation
+    /// `slipway.dev/prune` says `allow`, and whatever it says `keep` of.
+    fn prune(
+        &self,
+        owner: &str,
+        objects: &[ObjectName],
+    ) -> impl Future<Output = Answer<Vec<Leftover>>> + Send;
     /// Waits up to `patience` for the workload's newest generation and says how it fares.
     fn rollout(
         &self,

@@ -158,11 +158,23 @@ pub struct Release {
     pub manifests: String,
     /// What was applied.
     pub objects: Vec<ObjectName>,
+    /// What earlier releases applied and this one does not name; empty once it is pruned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<ObjectName>,
     /// When.
     pub at: Timestamp,
 }
 
 impl Release {
+    /// What is left over of this release, and of those before it, where another one takes its place with these objects.
+    pub fn left_over_by(&self, objects: &[ObjectName]) -> Vec<ObjectName> {
+        let mut left: Vec<ObjectName> = self.objects.iter().chain(&self.leftovers).cloned().collect();
+        left.retain(|object| !objects.contains(object));
+        left.sort();
+        left.dedup();
+        left
+    }
+
     /// Its place in the order of the service's releases in the environment.
     pub fn place(&self) -> (u64, u32) {
         (self.fence, self.turn)

@@ -5,6 +5,7 @@ mod refusals;
 use super::*;
 use crate::ids::{EnvironmentName, Sha, Trust};
 use crate::message::PlanRequest;
+use crate::policy::Policy;
 use crate::ports::Release;
 use crate::run::{Delivery, Onset, Opening, Phase, PhaseKind, RunOutcome, RunState};
 use crate::spec::{Reads, ServiceSpec};
@@ -65,7 +66,12 @@ fn request() -> PlanRequest {
 fn head(text: &str) -> Run {
     let mut run = Run::new(&request(), NOW);
     let environment: EnvironmentName = name("development");
-    run.delivery = Some(Delivery { environment, namespace: "development".to_owned(), fence: 1 });
+    run.delivery = Some(Delivery {
+        environment,
+        namespace: "development".to_owned(),
+        fence: 1,
+        policy: Policy::default(),
+    });
     let mut kinds = [PhaseKind::Test, PhaseKind::Image, PhaseKind::Rollout].into_iter();
     run.state = RunState::Active;
     for word in text.split_whitespace() {
@@ -129,6 +135,7 @@ fn task(run: &Run, short: &str, state: &str) -> Task {
         image: None,
         manifests: "0".repeat(64),
         objects: Vec::new(),
+        leftovers: Vec::new(),
         at: NOW,
     };
     let verdict = |outcome: &str| match outcome {

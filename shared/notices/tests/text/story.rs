@@ -47,6 +47,7 @@ pub fn run(state: RunState) -> Run {
             environment: parse::<EnvironmentName>("development"),
             namespace: "bot-development".to_owned(),
             fence: 12,
+            policy: domain::policy::Policy::default(),
         }),
         opening: None,
         round: 0,

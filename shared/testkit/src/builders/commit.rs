@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
+use domain::ids::RepositoryPath;
 use domain::spec::{Drafts, Plan, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
@@ -28,7 +29,9 @@ fn with(plan: &Plan, more: impl IntoIterator<Item = (String, String)>) -> Vec<u8
             files.push((format!("{}/Dockerfile", service.path), "FROM scratch\n".to_owned()));
             files.push((format!("{}/tests/test_it.py", service.path), String::new()));
         }
-        files.extend(service.manifests.iter().map(|path| (path.to_string(), manifest(service))));
+        let mut paths = service.manifests.iter();
+        files.extend(paths.next().map(|path| (path.to_string(), manifest(service))));
+        files.extend(paths.map(|path| (path.to_string(), configuration(path.as_str()))));
     }
     if plan.integration.is_some() {
         files.push(("integration_tests/test_all.py".to_owned(), String::new()));
@@ -62,11 +65,26 @@ fn pipeline_file(plan: &Plan) -> String {
     if plan.checks.is_none() {
         text.push_str("checks: {flake8: [], bandit: []}\n");
     }
+    if plan.services.iter().any(|service| service.manifests.len() > 1) {
+        text.push_str("services:\n");
+        for service in &plan.services {
+            let paths: Vec<&str> = service.manifests.iter().map(RepositoryPath::as_str).collect();
+            writeln!(text, "  {}: {{manifests: [{}]}}", service.name, paths.join(", "))
+                .expect("memory takes every text");
+        }
+    }
     let Some(channel) = &plan.notifications.slack else { return text };
     let emails: Vec<_> = plan.notifications.email.iter().map(|email| format!("{email:?}")).collect();
     write!(text, "notifications:\n  slack: {channel:?}\n  email: [{}]\n", emails.join(", "))
         .expect("memory takes every text");
     text
+}
+
+/// A `ConfigMap` called as its file.
+fn configuration(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let name = file.split('.').next().unwrap_or(file);
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: value}}\n")
 }
 
 /// A Deployment with its Service; a `ConfigMap` for what has no image.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use domain::ids::{Digest, Sha};
 use domain::message::{Base, PlanRequest};
+use domain::policy::Policy;
 use domain::ports::Pull;
 use domain::run::{Delivery, Run};
 use domain::spec::{
@@ -94,7 +95,12 @@ pub fn a_run() -> Run {
 
 /// The run's delivery to `development` under a number.
 pub fn delivered_to(run: &Run, fence: u64) -> Run {
-    let delivery = Delivery { environment: name("development"), namespace: "development".to_owned(), fence };
+    let delivery = Delivery {
+        environment: name("development"),
+        namespace: "development".to_owned(),
+        fence,
+        policy: Policy::default(),
+    };
     Run { delivery: Some(delivery), ..run.clone() }
 }
 

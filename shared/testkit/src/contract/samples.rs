@@ -90,6 +90,7 @@ pub(super) fn release(number: u32, fence: u64) -> Release {
         image: None,
         manifests: format!("{number:064x}"),
         objects: Vec::new(),
+        leftovers: Vec::new(),
         at: START,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::ports::{Answer, Application, Cluster, ProbeAnswer, Rollout};
+use domain::ports::{Answer, Application, Cluster, Leftover, ProbeAnswer, Rollout};
 use domain::task::ObjectName;
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -125,6 +125,19 @@ impl State {
         None
     }
 
+    fn prune(&mut self, owner: &str, object: &ObjectName) -> Leftover {
+        let Some((live, _)) = self.objects.get(object) else { return Leftover::Gone };
+        let annotations = &live["metadata"]["annotations"];
+        if annotations["slipway.dev/owner"] != owner {
+            return Leftover::Left;
+        }
+        if annotations["slipway.dev/prune"] == "keep" {
+            return Leftover::Kept("its annotation says so".to_owned());
+        }
+        self.objects.remove(object);
+        Leftover::Pruned
+    }
+
     fn is_ready(&self, name: &str, now: Timestamp) -> bool {
         let Fate::Healthy { after } = self.fate(name) else { return false };
         let since =
@@ -144,6 +157,11 @@ impl Cluster for MemoryCluster {
             }
         }
         Ok(Application::Done)
+    }
+
+    async fn prune(&self, owner: &str, objects: &[ObjectName]) -> Answer<Vec<Leftover>> {
+        let prune = |state: &mut State| objects.iter().map(|object| state.prune(owner, object)).collect();
+        self.wire.call("cluster.prune", || Ok(self.state.with(prune))).await
     }
 
     async fn rollout(&self, workload: &ObjectName, _patience: Duration) -> Answer<Rollout> {

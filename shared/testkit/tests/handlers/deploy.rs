@@ -3,12 +3,13 @@
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
-use domain::ports::Environments as _;
+use domain::ports::{Cluster as _, Environments as _, Release};
 use domain::run::PhaseKind;
 use domain::run::Ticket;
 use domain::task::{Output, PinnedImage, Task};
+use serde_json::json;
 use slipway_deploy::{Deployment, ManifestFile, Rendered, render};
-use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, delivered_to};
+use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, a_zip, delivered_to};
 use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
 
 use crate::{a_run_at, passed, verdict, wake};
@@ -33,7 +34,8 @@ fn rendered(texts: &[&str]) -> Result<Rendered, String> {
         |text: &&str| ManifestFile { path: "kubernetes/auth.yaml".to_owned(), text: (*text).to_owned() };
     let files: Vec<_> = texts.iter().map(file).collect();
     let image = pinned();
-    render(&files, "development", Some(("vive-sphere/authentication", &image)), &a_service("authentication"))
+    let (pin, service) = (Some(("vive-sphere/authentication", &image)), a_service("authentication"));
+    render(&files, "development", pin, &service, "vive-sphere/bot-manager/authentication")
 }
 
 #[test]
@@ -45,6 +47,9 @@ fn objects_get_namespace_label_and_digest_and_nothing_else() {
       "apiVersion": "apps/v1",
       "kind": "Deployment",
       "metadata": {
+        "annotations": {
+          "slipway.dev/owner": "vive-sphere/bot-manager/authentication"
+        },
         "labels": {
           "app.kubernetes.io/managed-by": "slipway"
         },
@@ -85,6 +90,21 @@ fn a_changed_configuration_changes_the_pods() {
     let pods = |value| rendered(&[DEPLOYMENT, &map(value)]).expect("good manifests").objects[0].clone();
     assert_eq!(pods("info"), pods("info"));
     assert_ne!(pods("info"), pods("debug"));
+}
+
+#[test]
+fn an_autoscaler_keeps_its_number_of_replicas() {
+    let with_replicas = DEPLOYMENT.replace("spec:\n  template", "spec:\n  replicas: 3\n  template");
+    let autoscaler = |name: &str| {
+        format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: {name}}}\nspec: \
+             {{scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}, maxReplicas: 9}}\n"
+        )
+    };
+    let replicas =
+        |texts: &[&str]| rendered(texts).expect("good manifests").objects[0]["spec"]["replicas"].clone();
+    assert_eq!(replicas(&[&with_replicas, &autoscaler("another")]), 3);
+    assert_eq!(replicas(&[&with_replicas, &autoscaler("authentication")]), serde_json::Value::Null);
 }
 
 #[test]
@@ -183,4 +203,79 @@ async fn an_invocation_that_slept_through_the_end_of_its_run_takes_no_lock_and_a
             assert_eq!(world.cluster.applies().len(), applied, "asleep at call {polls}");
         }
     }
+}
+
+/// The service's next release, whose manifests name one object less.
+#[tokio::test]
+async fn what_the_manifests_no_longer_name_is_pruned_as_far_as_it_is_the_services_own() {
+    let (world, task, work) = begin();
+    let more = |name: &str| domain::task::ObjectName {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: "development".to_owned(),
+        name: name.to_owned(),
+    };
+    let object = |name: &str, owner: &str, prune: &str| {
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "namespace": "development",
+            "annotations": { "slipway.dev/owner": owner, "slipway.dev/prune": prune } } })
+    };
+    let own = "vive-sphere/bot-manager/service-1";
+    let objects = [
+        object("old", own, ""),
+        object("kept", own, "keep"),
+        object("moved", "vive-sphere/bot-manager/service-2", ""),
+    ];
+    world.cluster.apply(&objects).await.expect("memory answers");
+    let before = Release {
+        service: "service-1".parse().expect("a name"),
+        run: domain::ids::RunId { sha: testkit::builders::a_sha(9), ..task.run.clone() },
+        fence: 0,
+        turn: 0,
+        image: None,
+        manifests: "0".repeat(64),
+        objects: ["old", "moved"].map(more).to_vec(),
+        leftovers: vec![more("kept"), more("gone")],
+        at: world.clock.now(),
+    };
+    let environment = testkit::builders::name("development");
+    let written = world.store.set_current(&environment, &before).await.expect("memory answers");
+    assert_eq!(written, domain::ports::Written::Yes);
+
+    wake(&world, &task, &work).await;
+    insta::assert_snapshot!(verdict(&world, &task), @"Passed: 2 objects applied in `development`; pruned: ConfigMap `development/old`; kept: ConfigMap `development/kept`, since its annotation says so");
+    let left: Vec<_> = world.cluster.objects().into_keys().map(|name| name.name).collect();
+    assert_eq!(left, ["service-1", "kept", "moved", "service-1"]);
+    let (current, _) = world
+        .store
+        .releases(&task.run.repository, &environment, &before.service)
+        .await
+        .expect("memory answers");
+    assert_eq!(
+        current.expect("a release").leftovers,
+        [more("kept")],
+        "what is kept is asked for again next time"
+    );
+}
+
+#[tokio::test]
+async fn what_the_policy_forbids_reaches_nothing() {
+    let (world, task, work) = begin();
+    let manifest = DEPLOYMENT
+        .replace("    spec:\n", "    spec:\n      hostNetwork: true\n")
+        .replace("vive-sphere/authentication:latest", "vive-sphere/service-1:latest");
+    let path = "top/infrastructure/kubernetes/service-1-deployment.yaml";
+    world.artifacts.store(&domain::keys::source(&task.run), a_zip(&[(path, manifest.as_str())]));
+    wake(&world, &task, &work).await;
+    insta::assert_snapshot!(verdict(&world, &task), @"Failed: `development` does not let this be applied. Deployment `development/authentication`: `spec.template.spec.hostNetwork`: pods do not share the namespaces of their node; leave it out, or let the operator's file say `policy: {pods: privileged}`");
+    assert!(world.cluster.applies().is_empty());
+    let (current, _) = world
+        .store
+        .releases(
+            &task.run.repository,
+            &testkit::builders::name("development"),
+            &"service-1".parse().expect("a name"),
+        )
+        .await
+        .expect("memory answers");
+    assert_eq!(current, None, "nothing of it is a release");
 }

@@ -59,6 +59,7 @@ fn back(head: &Run) -> State {
         image: None,
         manifests: "0".repeat(64),
         objects: Vec::new(),
+        leftovers: Vec::new(),
         at: head.created,
     };
     State::Done { verdict: Verdict::failed("no", Output::None).rolling_back(Some(release)) }

@@ -30,6 +30,7 @@ async fn begin(fate: Fate) -> (World, Task, Verification<MemoryStore, MemoryClus
         image: None,
         manifests: applied.manifests.clone(),
         objects: applied.objects.clone(),
+        leftovers: Vec::new(),
         at: world.clock.now(),
     };
     let (Written::Yes | Written::Conflict) =

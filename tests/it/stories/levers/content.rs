@@ -1,19 +1,27 @@
-//! A commit that changes configuration alone: nothing is tested or built again, and the pods roll all the same.
+//! Commits that change manifests alone: nothing is tested or built again, the pods roll all the same, and what the
+//! manifests no longer name leaves the cluster.
 
 use anyhow::{Context, ensure};
+use cluster::Cluster;
 use domain::ids::RunId;
+use domain::ports::{Cluster as _, Leftover};
 use domain::run::RunOutcome;
-use domain::task::{Output, Task};
+use domain::task::{ObjectName, Output, Task};
 use local::Workbench;
 
 use super::{ended, until_told};
 use crate::world::World;
+
+/// One object more.
+const MORE: &str = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {key: value}\n";
 
 const MANIFEST: &str = "infrastructure/kubernetes/service_001-deployment.yaml";
 
 pub(super) async fn play(world: &World<'_>, bench: &Workbench, first: &RunId) -> anyhow::Result<RunId> {
     let (builds, images) = (world.builds().await?, world.image_builds().await?);
     bench.edit(MANIFEST, "LEVEL: info", "LEVEL: debug")?;
+    let text = std::fs::read_to_string(bench.folder().join(MANIFEST))?;
+    bench.write(MANIFEST, &format!("{text}{MORE}"))?;
     let run = bench.commit_as_it_is("Say more").await?;
     bench.push_commit("develop").await?;
     let (head, tasks) = until_told(world, &run, 0).await?;
@@ -25,6 +33,36 @@ pub(super) async fn play(world: &World<'_>, bench: &Workbench, first: &RunId) ->
     ensure!(image(&tasks)? == image(&before)?, "it is another image: {tasks:#?}");
     let release = |tasks: &[Task]| output(tasks, "deploy/service_001@development");
     ensure!(release(&tasks)? != release(&before)?, "the same manifests: {tasks:#?}");
+    an_object_that_leaves_the_manifests_leaves_the_cluster(world, bench, &text).await
+}
+
+async fn an_object_that_leaves_the_manifests_leaves_the_cluster(
+    world: &World<'_>,
+    bench: &Workbench,
+    text: &str,
+) -> anyhow::Result<RunId> {
+    let kubeconfig = world.record.kubeconfig.as_ref().context("the cloud has no cluster")?;
+    let cluster = Cluster::from_kubeconfig(&std::fs::read_to_string(kubeconfig)?).await?;
+    let more = ObjectName {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: "development".to_owned(),
+        name: "more".to_owned(),
+    };
+    let of_somebody_else = cluster.prune("somebody/else", std::slice::from_ref(&more)).await?;
+    ensure!(of_somebody_else == [Leftover::Left], "it is there: {of_somebody_else:?}");
+    bench.write(MANIFEST, text)?;
+    let run = bench.commit_as_it_is("Need no more").await?;
+    bench.push_commit("develop").await?;
+    let (head, tasks) = until_told(world, &run, 0).await?;
+    ended(&head, &tasks, RunOutcome::Passed)?;
+    let deploy = tasks.iter().find(|task| task.id.to_string() == "deploy/service_001@development");
+    let summary = deploy.and_then(|task| task.verdict()).map(|verdict| verdict.summary.as_str());
+    ensure!(
+        summary.is_some_and(|text| text.ends_with("; pruned: ConfigMap `development/more`")),
+        "{summary:?}"
+    );
+    ensure!(cluster.prune("somebody/else", &[more]).await? == [Leftover::Gone], "it is there still");
     Ok(run)
 }
 

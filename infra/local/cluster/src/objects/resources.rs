@@ -81,6 +81,12 @@ pub static SERVICE_ACCOUNTS: Resource =
 /// Services.
 pub static SERVICES: Resource =
     Resource { short_names: &["svc"], has_status: true, ..core("services", "service", "Service") };
+/// Claims of storage: stored, never bound.
+pub static VOLUME_CLAIMS: Resource = Resource {
+    short_names: &["pvc"],
+    has_status: true,
+    ..core("persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim")
+};
 /// The ready addresses behind each service.
 pub static ENDPOINTS: Resource =
     Resource { short_names: &["ep"], ..core("endpoints", "endpoints", "Endpoints") };
@@ -96,11 +102,12 @@ pub static REPLICA_SETS: Resource =
     Resource { short_names: &["rs"], ..workload("replicasets", "replicaset", "ReplicaSet") };
 
 /// Every kind, in the order discovery lists them.
-pub static ALL: [&Resource; 10] = [
+pub static ALL: [&Resource; 11] = [
     &NAMESPACES,
     &CONFIG_MAPS,
     &SECRETS,
     &SERVICE_ACCOUNTS,
+    &VOLUME_CLAIMS,
     &SERVICES,
     &ENDPOINTS,
     &PODS,

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Event, Namespace, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
 use serde_json::Value;
 
@@ -77,6 +77,7 @@ pub fn check(resource: &Resource, object: &Value) -> Result<(), Unfit> {
         "endpoints" => known::<Endpoints>(object),
         "events" => known::<Event>(object),
         "namespaces" => known::<Namespace>(object),
+        "persistentvolumeclaims" => known::<PersistentVolumeClaim>(object),
         "pods" => known::<Pod>(object),
         "secrets" => known::<Secret>(object),
         "services" => known::<Service>(object),

@@ -7,6 +7,7 @@ use super::super::shape::{Shape, TextShape};
 use super::super::yaml::Node;
 use super::Problems;
 use crate::ids::{RepositoryPath, ServiceName};
+use crate::policy::PodSecurity;
 use crate::spec::{Compute, Drafts, OlderRuns, Severity};
 use crate::text;
 
@@ -83,6 +84,8 @@ choice!(
 
 choice!(Severity, "a severity", "low" => Low, "medium" => Medium, "high" => High);
 
+choice!(PodSecurity, "how far pods may reach", "baseline" => Baseline, "privileged" => Privileged);
+
 choice!(Drafts, "what becomes of drafts", "test" => Test, "skip" => Skip);
 
 choice!(OlderRuns, "what becomes of older runs", "finish" => Finish, "cancel" => Cancel);
@@ -145,4 +148,13 @@ checked_text!(
     "the name of a service or library, or a relative path of at most 255 characters without spaces, `..`, `\\` or control characters",
     r"^[^/\\\x00-\x20\x7f-\x9f][^\\\x00-\x20\x7f-\x9f]*$", unless Some(r"(^|/)\.\.(/|$)"), length Some((1, 255)),
     |value| value.parse::<RepositoryPath>().is_ok()
+);
+
+checked_text!(
+    /// A kind of Kubernetes objects.
+    KindName, "kind", "1 to 63 letters and digits, beginning with a capital letter, such as `Deployment`",
+    r"^[A-Z][A-Za-z0-9]{0,62}$", unless None, length None,
+    |value| value.len() <= 63
+        && value.starts_with(|first: char| first.is_ascii_uppercase())
+        && value.chars().all(|c| c.is_ascii_alphanumeric())
 );

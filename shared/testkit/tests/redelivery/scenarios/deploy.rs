@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::spec::Plan;
-use testkit::builders::{a_component, a_sha};
+use testkit::builders::{a_component, a_sha, name};
 use testkit::fakes::Fate;
 
 use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven};
@@ -135,11 +135,41 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "prunes what the manifests no longer name",
+        does: &["store.set_current", "cluster.apply", "cluster.prune", "store.write_task", "queue.send"],
+        before: |play| {
+            play.push(1, &with_more());
+            play.rest().expect("it comes to rest");
+            play.push(2, &services(1));
+            play.until(DEPLOY, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "prunes what only the bad release had",
+        does: &["store.set_current", "cluster.apply", "cluster.prune", "store.write_task", "queue.send"],
+        before: |play| {
+            delivered(play);
+            play.push(2, &with_more());
+            let hopeless = Fate::Hopeless { evidence: vec!["it crashes".to_owned()] };
+            play.world.cluster.decide("service-1", hopeless);
+            let verify = play.until(VERIFY, &[a_sha(2).as_str()]);
+            play.invoke(&verify);
+            play.until(DEPLOY, &["+rollback"])
+        },
+    },
+    Scenario {
         name: "was stuck, and goes on when its letter is redriven",
         does: &["store.write_both", "cluster.apply"],
         before: |play| redriven(play, "cluster.apply"),
     },
 ];
+
+/// One service with one manifest more.
+fn with_more() -> Plan {
+    let mut plan = services(1);
+    plan.services[0].manifests.push(name("infrastructure/kubernetes/more.yaml"));
+    plan
+}
 
 /// Commit 1 rolls out slowly while commit 2 comes.
 fn behind_a_slow_one(play: &mut Play) {
