@@ -28,6 +28,10 @@ const LARGEST_RELEASE: u64 = 64 * 1024 * 1024;
 /// The most objects that a sentence names.
 const MOST_NAMES: usize = 5;
 
+/// So many turns has each attempt of a deploy; this one of them is that of its way back ([`Release::turn`]).
+const TURNS: u32 = 4;
+const WAY_BACK: u32 = 2;
+
 /// What is left to an invocation that comes after a later release of its service: whoever recorded that is at work.
 const PASSED_BY: Learned = Learned::InProgress { ask_again: None };
 
@@ -100,13 +104,14 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             service: service.name.clone(),
             run: case.head.id.clone(),
             fence: delivery.fence,
-            turn: case.task.attempt * 2,
+            turn: case.task.attempt * TURNS,
             image: image.map(|(_, pinned)| pinned),
             manifests: rendered.hash.clone(),
             objects: rendered.names.clone(),
-            leftovers: before.map(|before| before.left_over_by(&rendered.names)).unwrap_or_default(),
+            leftovers: Vec::new(),
             at: case.task.started.unwrap_or(case.now),
         };
+        let release = Release::followed_by(before.as_ref(), release);
         // Others may have brought the service on its way back, or the run to its end, while this one read and rendered.
         if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
             return Ok(PASSED_BY);
@@ -159,14 +164,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         // Right after the release that is bad: an invocation that still works for that one comes too late.
         let is_bad = |current: &&Release| current.fence == delivery.fence;
         let bad = current.as_ref().filter(is_bad).map_or(0, |current| current.turn);
-        let leftovers = current.map(|current| current.left_over_by(&target.objects)).unwrap_or_default();
         let release = Release {
             fence: delivery.fence,
-            turn: bad | 1,
-            leftovers,
+            turn: bad / TURNS * TURNS + WAY_BACK,
             at: case.task.started.unwrap_or(case.now),
             ..target.clone()
         };
+        let release = Release::followed_by(current.as_ref(), release);
         if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
             return Ok(PASSED_BY);
         }
@@ -199,7 +203,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         &self,
         case: &Case<'_>,
         delivery: &Delivery,
-        mut release: Release,
+        release: Release,
     ) -> Answer<Result<String, Learned>> {
         if release.leftovers.is_empty() {
             return Ok(Ok(String::new()));
@@ -213,10 +217,9 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let kept = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Leftover::Kept(_)));
         let kept: Vec<ObjectName> = kept.map(|(object, _)| (*object).clone()).collect();
         if kept != release.leftovers {
-            release.leftovers = kept;
             // Whoever has recorded a later release meanwhile has taken these over from the earlier one.
             let (Written::Yes | Written::Conflict) =
-                self.store.set_current(&delivery.environment, &release).await?;
+                self.store.set_current(&delivery.environment, &release.pruned(kept)).await?;
         }
         Ok(Ok(words))
     }

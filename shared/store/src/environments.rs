@@ -140,7 +140,7 @@ impl Store {
     }
 }
 
-/// Number and turn as one number: a deploy is attempted less often than 2^19 times.
+/// Number and turn as one number: a deploy is attempted less often than 2^18 times.
 fn place(release: &Release) -> u64 {
     (release.fence << 20) | u64::from(release.turn)
 }

@@ -149,7 +149,8 @@ pub struct Release {
     pub run: RunId,
     /// The run's number there.
     pub fence: u64,
-    /// The order among releases of one number: twice the attempt of the deploy, and one more for its way back.
+    /// The order among releases of one number: four times the attempt of the deploy, two more for its way back, and one
+    /// more once what was left over is pruned.
     #[serde(default)]
     pub turn: u32,
     /// The image; a component has none.
@@ -165,9 +166,31 @@ pub struct Release {
     pub at: Timestamp,
 }
 
+/// The last bit of a turn: what was left over is pruned.
+const PRUNED: u32 = 1;
+
 impl Release {
+    /// The release that takes this one's place with these objects: in its turn with what is left over of this one, or,
+    /// where this one is the same release and pruned already, as it stands.
+    pub fn followed_by(before: Option<&Self>, mut next: Self) -> Self {
+        let pruned = |known: &&Self| known.place() == (next.fence, next.turn | PRUNED);
+        match before.filter(pruned) {
+            Some(same) => (next.turn, next.leftovers) = (same.turn, same.leftovers.clone()),
+            None => {
+                next.leftovers = before.map(|known| known.left_over_by(&next.objects)).unwrap_or_default();
+            }
+        }
+        next
+    }
+
+    /// The release once what was left over is pruned, but for what had to be kept.
+    #[must_use]
+    pub fn pruned(self, kept: Vec<ObjectName>) -> Self {
+        Self { turn: self.turn | PRUNED, leftovers: kept, ..self }
+    }
+
     /// What is left over of this release, and of those before it, where another one takes its place with these objects.
-    pub fn left_over_by(&self, objects: &[ObjectName]) -> Vec<ObjectName> {
+    fn left_over_by(&self, objects: &[ObjectName]) -> Vec<ObjectName> {
         let mut left: Vec<ObjectName> = self.objects.iter().chain(&self.leftovers).cloned().collect();
         left.retain(|object| !objects.contains(object));
         left.sort();
