@@ -1,10 +1,10 @@
 //! What a request leads to, as tables: how the tasks stand, what is asked, what comes of it.
 
 mod refusals;
+mod request;
 
 use super::*;
-use crate::ids::{EnvironmentName, Sha, Trust};
-use crate::message::PlanRequest;
+use crate::ids::{EnvironmentName, Trust};
 use crate::policy::Policy;
 use crate::ports::Release;
 use crate::run::{Delivery, Onset, Opening, Phase, PhaseKind, RunOutcome, RunState};
@@ -40,31 +40,10 @@ fn short(id: &TaskId) -> &'static str {
     NAMES.iter().find(|(_, name)| *name == text).map_or("?", |(short, _)| short)
 }
 
-fn request() -> PlanRequest {
-    PlanRequest {
-        delivery: name("delivery-1"),
-        repository: name("vive-sphere/bot-manager"),
-        installation: 1,
-        sha: "a".repeat(40).parse::<Sha>().expect("a SHA"),
-        before: None,
-        branch: "develop".to_owned(),
-        fork: None,
-        pull_request: None,
-        sender: "ada".to_owned(),
-        title: "A commit".to_owned(),
-        tag: false,
-        forced: false,
-        base: None,
-        draft: false,
-        skip: None,
-        admitted: None,
-    }
-}
-
 /// `finished 2+0 1+1 0+0`: the state, and of each phase of two chains those that passed and failed. `-deploy,verify`
 /// run alone; `opening` is the end that is still to be written.
 fn head(text: &str) -> Run {
-    let mut run = Run::new(&request(), NOW);
+    let mut run = Run::new(&request::request(), NOW);
     let environment: EnvironmentName = name("development");
     run.delivery = Some(Delivery {
         environment,
