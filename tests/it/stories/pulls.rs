@@ -99,6 +99,15 @@ async fn until_told(world: &World<'_>, run: &RunId, round: u32) -> anyhow::Resul
     world.watch.until_told(run, LIMIT, |_, _| {}).await
 }
 
+/// Waits until every task of a run has its build.
+async fn until_building(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
+    eventually(&format!("every test of `{run}` builds"), async || {
+        let Some((_, tasks)) = world.watch.run(run).await? else { return Ok(None) };
+        Ok((!tasks.is_empty() && tasks.iter().all(|task| task.handle().is_some())).then_some(()))
+    })
+    .await
+}
+
 /// The roll-up on the run's commit has this conclusion.
 async fn concludes(world: &World<'_>, run: &RunId, conclusion: &str) -> anyhow::Result<String> {
     let check = eventually(&format!("`slipway` is {conclusion} on `{run}`"), async || {

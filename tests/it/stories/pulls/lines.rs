@@ -10,7 +10,7 @@ use local::Workbench;
 use serde_json::Value;
 
 use super::hub::Hub;
-use super::{Causes, concludes, until_told};
+use super::{Causes, concludes, until_building, until_told};
 use crate::stories::arrivals::{deliver, push, signature};
 use crate::world::{REPOSITORY, World, eventually};
 
@@ -45,11 +45,7 @@ async fn a_deleted_branch_cancels_its_run(
 ) -> anyhow::Result<()> {
     causes.endless.store(true, Ordering::SeqCst);
     let run = bench.push("doomed", "Begin what nobody wants").await?;
-    eventually("its tests build", async || {
-        let Some((_, tasks)) = world.watch.run(&run).await? else { return Ok(None) };
-        Ok((!tasks.is_empty() && tasks.iter().all(|task| task.handle().is_some())).then_some(()))
-    })
-    .await?;
+    until_building(world, &run).await?;
     causes.endless.store(false, Ordering::SeqCst);
     bench.git(&["push", "--quiet", "origin", "--delete", "doomed"]).await?;
     let (head, _) = until_told(world, &run, 0).await?;

@@ -8,7 +8,7 @@ use domain::run::{RunOutcome, RunState};
 use local::Workbench;
 
 use super::hub::Hub;
-use super::{Causes, concludes, until_told};
+use super::{Causes, concludes, until_building, until_told};
 use crate::world::{REPOSITORY, World, eventually};
 
 pub(super) async fn play(
@@ -72,12 +72,7 @@ async fn a_newer_commit_cancels_the_older_run(
     causes.endless.store(true, Ordering::SeqCst);
     bench.write("backend/service_001/more.py", "MORE = 2\n")?;
     let older = bench.push("feature", "Add two").await?;
-    eventually("every test of the older run builds", async || {
-        let Some((_, tasks)) = world.watch.run(&older).await? else { return Ok(None) };
-        let builds = |task: &domain::task::Task| task.handle().is_some();
-        Ok((!tasks.is_empty() && tasks.iter().all(builds)).then_some(()))
-    })
-    .await?;
+    until_building(world, &older).await?;
     causes.endless.store(false, Ordering::SeqCst);
     bench.write("backend/service_001/more.py", "MORE = 3\n")?;
     let newer = bench.push("feature", "Add three").await?;
