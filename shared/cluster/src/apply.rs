@@ -2,6 +2,7 @@
 
 use domain::ports::Fault;
 use domain::ports::{Answer, Application};
+use domain::task::ObjectName;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
@@ -40,11 +41,13 @@ pub(crate) async fn apply(client: &Client, kinds: &Kinds, objects: &[Value]) -> 
 async fn apply_one(client: &Client, kinds: &Kinds, object: &Value) -> Result<Option<String>, Fault> {
     let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
     let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-    let label = if namespace.is_empty() {
-        format!("{kind} `{name}`")
-    } else {
-        format!("{kind} `{namespace}/{name}`")
-    };
+    let label = ObjectName {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+    .to_string();
     if api_version.is_empty() || kind.is_empty() || name.is_empty() {
         return Ok(Some(format!("{label} lacks `apiVersion`, `kind` or `metadata.name`")));
     }
