@@ -56,7 +56,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
             variables: self.variables(case, service, image, &address),
             options: BuildOptions::default(),
             result: keys::result_folder(&attempt),
-            attempt,
+            attempts: vec![attempt],
         };
         Ok(match self.builds.start(&request).await? {
             BuildStart::Started(handle) => Learned::Started { handle },
@@ -147,7 +147,8 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
     }
 
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Verdict> {
-        let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
+        let folder = keys::result_folder(&case.task.attempt_id());
+        let files = read_result(&self.artifacts, &folder, "", status.digest.as_deref()).await?;
         let files = files.unwrap_or_default();
         let log =
             files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();

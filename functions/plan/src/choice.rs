@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{Stage, Subject, Trust};
+use domain::ids::{ServiceName, Stage, Subject, Trust};
 use domain::ports::{Answer, Artifacts, Green, Queue};
 use domain::run::Run;
 use domain::selection::{self, Choice, Contents, KeyFacts};
@@ -63,6 +63,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
                 take_over(task, green);
             }
         }
+        share_builds(plan, tasks);
         give_places(tasks);
         Ok(reused_note(tasks).into_iter().collect())
     }
@@ -102,14 +103,42 @@ fn take_over(task: &mut Task, green: &Green) {
     task.why = format!("the same content passed in the run of `{}`", green.run.sha.short());
 }
 
-/// Where builds are limited, those that run get the places after those that are done already.
-fn give_places(tasks: &mut [Task]) {
-    let is_test = |task: &&mut Task| task.id.stage == Stage::Test;
-    let done = tasks.iter().filter(|task| task.reused.is_some()).count();
-    let waiting = tasks.iter_mut().filter(is_test).filter(|task| task.reused.is_none());
-    for (place, task) in (done..).zip(waiting) {
-        task.place = u32::try_from(place).unwrap_or(u32::MAX);
+/// Of each group of services that may share a build, those that run do, where they are several.
+fn share_builds(plan: &Plan, tasks: &mut [Task]) {
+    for group in &plan.shared_builds {
+        let mut sharing: Vec<&mut Task> = waiting(tasks)
+            .filter(|task| task.id.subject.service().is_some_and(|name| group.contains(name)))
+            .collect();
+        let names: Vec<ServiceName> =
+            sharing.iter().filter_map(|task| task.id.subject.service().cloned()).collect();
+        if names.len() < 2 {
+            continue;
+        }
+        let told: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        for task in &mut sharing {
+            task.why = format!("{}; in one build: {}", task.why, told.join(", "));
+            task.shares.clone_from(&names);
+        }
     }
+}
+
+/// Where builds are limited, those that run get the places after those that are done already; those that share a build
+/// have the place of their first one, so that they begin together.
+fn give_places(tasks: &mut [Task]) {
+    let done = tasks.iter().filter(|task| task.reused.is_some()).count();
+    let mut first: BTreeMap<Vec<ServiceName>, u32> = BTreeMap::new();
+    for (place, task) in (done..).zip(waiting(tasks)) {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        task.place = match task.shares.as_slice() {
+            [] => place,
+            names => *first.entry(names.to_vec()).or_insert(place),
+        };
+    }
+}
+
+/// The tests that run.
+fn waiting(tasks: &mut [Task]) -> impl Iterator<Item = &mut Task> {
+    tasks.iter_mut().filter(|task| task.id.stage == Stage::Test && task.reused.is_none())
 }
 
 fn keep_affected(affected: &[(Subject, bool, String)], tasks: &mut Vec<Task>) -> Vec<String> {

@@ -6,10 +6,11 @@ mod verdict;
 
 use domain::ids::{RunId, Trust};
 use domain::keys;
-use domain::next::Learned;
+use domain::next::{Learned, TOKEN_HOLDS};
 use domain::ports::{Answer, Artifacts, BuildStart, BuildState, BuildStatus, Builds, Fault, Runs};
 use domain::report::{Beside, NewLines};
-use domain::task::{Output, TaskSpec};
+use domain::task::{Output, State, Task, TaskSpec};
+use domain::time::Timestamp;
 use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
 
 use crate::verdict::{over_report, without_result};
@@ -20,7 +21,7 @@ const LARGEST_CHANGES: u64 = 4 * 1024 * 1024;
 /// The stage's work with its ports.
 #[derive(Debug)]
 pub struct Tests<S, B, A> {
-    /// What the base's run measured.
+    /// What the base's run measured, and the tasks that share a build.
     pub runs: S,
     /// The project that builds the repository's own commits.
     pub builds: B,
@@ -34,11 +35,19 @@ pub struct Tests<S, B, A> {
 
 impl<S: Runs, B: Builds, A: Artifacts> StageWork for Tests<S, B, A> {
     async fn start(&self, case: &Case<'_>, adopt: bool) -> Answer<Learned> {
-        let attempt = case.task.attempt_id();
-        if adopt && let Some(handle) = self.project(case).find(&attempt).await? {
+        let sharing = self.sharing(case).await?;
+        if let Some(handle) = sharing.iter().find_map(started_together) {
             return Ok(Learned::Started { handle });
         }
-        let request = request::of(case.task, &self.artifacts, &self.secrets_prefix)?;
+        let adopt = adopt || sharing.iter().any(|task| may_have_started_long_ago(task, case.now));
+        if adopt && let Some(handle) = self.project(case).find(&case.task.attempt_id()).await? {
+            return Ok(Learned::Started { handle });
+        }
+        let request = if sharing.is_empty() {
+            request::of(case.task, &self.artifacts, &self.secrets_prefix)?
+        } else {
+            request::of_sharing(&sharing, &self.artifacts, &self.secrets_prefix)?
+        };
         Ok(match self.project(case).start(&request).await? {
             BuildStart::Started(handle) => Learned::Started { handle },
             BuildStart::Busy => Learned::InProgress { ask_again: Some(BUSY_DELAY) },
@@ -64,6 +73,21 @@ impl<S: Runs, B: Builds, A: Artifacts> StageWork for Tests<S, B, A> {
     }
 }
 
+/// The build that another task of a shared one knows.
+fn started_together(task: &Task) -> Option<String> {
+    task.handle().filter(|_| task.attempt == 1)
+}
+
+/// Whether the token under which a task may have started the shared build holds no longer.
+fn may_have_started_long_ago(task: &Task, now: Timestamp) -> bool {
+    match &task.state {
+        _ if task.attempt > 1 => true,
+        State::Pending => false,
+        State::Starting { since } => now.since(*since) >= TOKEN_HOLDS,
+        _ => true,
+    }
+}
+
 impl<S: Runs, B: Builds, A: Artifacts> Tests<S, B, A> {
     /// Where the run's builds run.
     fn project(&self, case: &Case<'_>) -> &B {
@@ -73,8 +97,31 @@ impl<S: Runs, B: Builds, A: Artifacts> Tests<S, B, A> {
         }
     }
 
+    /// The tasks of the build that this one shares, itself among them, in one order for all of them; none where it has
+    /// a build of its own.
+    ///
+    /// Each of them asks for the same build under the same token, so that nobody has to lead: the first one starts it,
+    /// the others get it. They are the same set for each of them: those whose records name the same services.
+    async fn sharing(&self, case: &Case<'_>) -> Answer<Vec<Task>> {
+        let ids = case.task.sharing();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (_, mut tasks) = self.runs.case(&case.head.id, &ids).await?;
+        tasks.retain(|task| task.shares == case.task.shares);
+        tasks.sort_by_key(|task| ids.iter().position(|id| *id == task.id));
+        Ok(tasks)
+    }
+
     async fn judged(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Learned> {
-        let files = read_result(&self.artifacts, &case.task.attempt_id(), status.digest.as_deref()).await?;
+        let attempt = case.task.attempt_id();
+        let (folder, within) = match case.task.id.subject.service() {
+            Some(name) if !case.task.sharing().is_empty() => {
+                (keys::shared_result_folder(&attempt.run, &case.task.shares), name.as_str())
+            }
+            _ => (keys::result_folder(&attempt), ""),
+        };
+        let files = read_result(&self.artifacts, &folder, within, status.digest.as_deref()).await?;
         let (base_coverage, new_lines) = (self.base_coverage(case).await?, self.new_lines(case).await?);
         let beside = Beside { base_coverage, new_lines: new_lines.as_ref() };
         Ok(Learned::Concluded(over_report(&case.task.spec, &files.unwrap_or_default(), &beside, status)))

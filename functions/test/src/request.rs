@@ -1,11 +1,12 @@
-//! What a task's build is asked for: a pure function of the task, so that a repeated start is the same start.
+//! What a build is asked for: a pure function of its task, or of the tasks that share it, so that a repeated start is
+//! the same start.
 //!
 //! A stranger's build gets no secret and no cache. The rest of its settings stands in the pipeline file of the branch
 //! that it is to be merged into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::{RepositoryPath, Trust};
+use domain::ids::{AttemptId, RepositoryPath, Trust};
 use domain::keys;
 use domain::ports::{Answer, Artifacts, BuildOptions, BuildRequest, Fault};
 use domain::spec::{BuildSettings, ChecksSpec, IntegrationSpec, StartedService, TestSpec};
@@ -13,6 +14,9 @@ use domain::task::{Task, TaskSpec};
 
 /// What every test build does.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/test.yml");
+
+/// The variables `SLIPWAY_<…>` in which the services of one build differ.
+const OF_EACH: [&str; 3] = ["COMMAND", "REQUIREMENTS", "REPORTS"];
 
 /// What the names of variables begin with that are not the pipeline file's to set.
 const RESERVED: [&str; 3] = ["SLIPWAY_", "CODEBUILD_", "AWS_"];
@@ -22,8 +26,38 @@ const RESERVED: [&str; 3] = ["SLIPWAY_", "CODEBUILD_", "AWS_"];
 /// # Errors
 /// When the task has nothing to test.
 pub(crate) fn of(task: &Task, artifacts: &impl Artifacts, secrets_prefix: &str) -> Answer<BuildRequest> {
-    let attempt = task.attempt_id();
-    let Part { mut variables, settings, requirements } = Part::of(&task.spec)?;
+    let (part, attempt) = (Part::of(&task.spec)?, task.attempt_id());
+    let result = keys::result_folder(&attempt);
+    Ok(request(part, vec![attempt], result, artifacts, secrets_prefix))
+}
+
+/// The request for the build that these tasks share: the tests of each, one after the other, in what the first one's
+/// settings say. Planning has seen to it that the others' say the same.
+///
+/// # Errors
+/// When one of them is no service with tests.
+pub(crate) fn of_sharing(
+    tasks: &[Task],
+    artifacts: &impl Artifacts,
+    secrets_prefix: &str,
+) -> Answer<BuildRequest> {
+    let part = Part::sharing(tasks)?;
+    let first = tasks.first().ok_or_else(|| Fault::reject("nobody shares the build"))?;
+    // As a first attempt each of them shares it, whatever has become of it since.
+    let attempts = tasks.iter().map(|task| AttemptId { attempt: 1, ..task.attempt_id() }).collect();
+    let result = keys::shared_result_folder(&first.run, &first.shares);
+    Ok(request(part, attempts, result, artifacts, secrets_prefix))
+}
+
+fn request(
+    part: Part<'_>,
+    attempts: Vec<AttemptId>,
+    result: String,
+    artifacts: &impl Artifacts,
+    secrets_prefix: &str,
+) -> BuildRequest {
+    let Part { mut variables, settings, requirements } = part;
+    let run = &attempts[0].run;
     let secrets = settings.secrets.iter().filter(|(name, _)| is_free(name));
     let names = secrets.clone().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
     let mut options = BuildOptions {
@@ -32,7 +66,7 @@ pub(crate) fn of(task: &Task, artifacts: &impl Artifacts, secrets_prefix: &str) 
         timeout: settings.timeout,
         ..BuildOptions::default()
     };
-    match attempt.run.trust {
+    match run.trust {
         Trust::Trusted => {
             variables.add("SLIPWAY_SECRETS", names);
             let reference =
@@ -40,7 +74,7 @@ pub(crate) fn of(task: &Task, artifacts: &impl Artifacts, secrets_prefix: &str) 
             options.secrets = secrets.map(reference).collect();
             // Without a file that the cache's key depends on, one copy would be kept for ever.
             if !requirements.is_empty() {
-                options.cache = Some(artifacts.place(&keys::cache(&attempt.run.repository)));
+                options.cache = Some(artifacts.place(&keys::cache(&run.repository)));
                 // CodeBuild looks from where it has unpacked the archive, which has one top-level folder.
                 let files = requirements.iter().map(|path| format!("*/{}", path.as_str()));
                 variables.add("SLIPWAY_CACHE_FILES", files.collect::<Vec<_>>().join(" "));
@@ -50,14 +84,14 @@ pub(crate) fn of(task: &Task, artifacts: &impl Artifacts, secrets_prefix: &str) 
     }
     let own = settings.environment.iter().filter(|(name, _)| is_free(name));
     variables.0.extend(own.map(|(name, value)| (name.clone(), value.clone())));
-    Ok(BuildRequest {
-        source: artifacts.place(&keys::source(&attempt.run)),
+    BuildRequest {
+        source: artifacts.place(&keys::source(run)),
         buildspec: BUILDSPEC,
         variables: variables.0,
         options,
-        result: keys::result_folder(&attempt),
-        attempt,
-    })
+        result,
+        attempts,
+    }
 }
 
 /// Whether the pipeline file may set the variable; the file's reader has told whoever tried another one.
@@ -71,7 +105,7 @@ fn is_free(name: &str) -> bool {
 struct Part<'a> {
     variables: Variables,
     settings: &'a BuildSettings,
-    requirements: &'a [RepositoryPath],
+    requirements: Vec<&'a RepositoryPath>,
 }
 
 /// The build's variables; one that would say nothing is left out.
@@ -99,13 +133,39 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// What the services share, and each one's own under its number, from 1.
+    fn sharing(tasks: &'a [Task]) -> Answer<Self> {
+        let mut parts = Vec::new();
+        for task in tasks {
+            parts.push((task.id.subject.to_string(), Self::of(&task.spec)?));
+        }
+        let mut variables = Variables::default();
+        variables.add("SLIPWAY_KIND", "service");
+        variables.add(
+            "SLIPWAY_MEMBERS",
+            parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "),
+        );
+        for (index, (_, part)) in parts.iter().enumerate() {
+            for of_each in OF_EACH {
+                let value = part.variables.0.get(&format!("SLIPWAY_{of_each}")).cloned();
+                variables.add(format!("SLIPWAY_MEMBER_{}_{of_each}", index + 1), value.unwrap_or_default());
+            }
+        }
+        let (_, first) = parts.first().ok_or_else(|| Fault::reject("nobody shares the build"))?;
+        let settings = first.settings;
+        variables.retries(settings.retries);
+        let all: BTreeSet<&RepositoryPath> =
+            parts.iter().flat_map(|(_, part)| part.requirements.iter().copied()).collect();
+        Ok(Self { variables, settings, requirements: all.into_iter().collect() })
+    }
+
     fn service(test: &'a TestSpec) -> Self {
         let TestSpec { command, requirements, reports, build, .. } = test;
         let mut variables = Variables::default();
         variables.add("SLIPWAY_KIND", "service");
         variables.command(command, requirements, build.retries);
         variables.add("SLIPWAY_REPORTS", joined(reports));
-        Self { variables, settings: build, requirements }
+        Self { variables, settings: build, requirements: requirements.iter().collect() }
     }
 
     fn integration(integration: &'a IntegrationSpec) -> Self {
@@ -115,7 +175,7 @@ impl<'a> Part<'a> {
         variables.command(command, requirements, build.retries);
         variables.add("SLIPWAY_REPORTS", joined(reports));
         variables.services(services);
-        Self { variables, settings: build, requirements }
+        Self { variables, settings: build, requirements: requirements.iter().collect() }
     }
 
     fn checks(checks: &'a ChecksSpec) -> Self {
@@ -128,7 +188,8 @@ impl<'a> Part<'a> {
             variables.command(command, requirements, build.retries);
         }
         variables.add("SLIPWAY_REPORTS", joined(reports));
-        Self { variables, settings: build, requirements: if command.is_some() { requirements } else { &[] } }
+        let requirements = requirements.iter().filter(|_| command.is_some()).collect();
+        Self { variables, settings: build, requirements }
     }
 }
 
@@ -136,6 +197,10 @@ impl Variables {
     fn command(&mut self, command: &str, requirements: &[RepositoryPath], retries: u8) {
         self.add("SLIPWAY_COMMAND", command);
         self.add("SLIPWAY_REQUIREMENTS", joined(requirements));
+        self.retries(retries);
+    }
+
+    fn retries(&mut self, retries: u8) {
         if retries > 0 {
             self.add("SLIPWAY_RETRIES", retries.to_string());
         }

@@ -155,6 +155,21 @@ checks: {severity: high, command: make lint}
 }
 
 #[test]
+fn services_that_share_a_build_are_shown() {
+    let folder = Folder::new(SERVICE);
+    let file = "version: 1
+services:
+  chat:
+  fleet: {path: backend/chat, manifests: [infrastructure/kubernetes/chat-deployment.yaml]}
+shared_builds: [[chat, fleet]]
+";
+    folder.write(PIPELINE_FILE, file.as_bytes());
+    let (code, text) = folder.slipway(&[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("  run\n    in one build: chat, fleet\n"), "{text}");
+}
+
+#[test]
 fn every_problem_is_shown_with_its_line() {
     let folder = Folder::new(SERVICE);
     let file = "version: 1\nservices:\n  chat: {dockerfile: backend/chat/Dokerfile}\n  search:\n    \

@@ -11,7 +11,7 @@ use crate::Builds;
 /// an intent is repeated.
 const PAGES: usize = 2;
 
-/// A build of the attempt.
+/// A build of the attempt, or one that it shares.
 pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) in_progress: bool,
@@ -57,10 +57,9 @@ pub(crate) async fn of_attempt(builds: &Builds, attempt: &AttemptId) -> Answer<V
 
 fn is_of(build: &Build, attempt: &str) -> bool {
     build.environment().is_some_and(|environment| {
-        environment
-            .environment_variables()
-            .iter()
-            .any(|variable| variable.name() == TASK_VARIABLE && variable.value() == attempt)
+        environment.environment_variables().iter().any(|variable| {
+            variable.name() == TASK_VARIABLE && variable.value().split(' ').any(|own| own == attempt)
+        })
     })
 }
 

@@ -1,6 +1,6 @@
 //! Test and image builds on CodeBuild: one project for each [`Builds`].
 //!
-//! A build belongs to one attempt of one task and says so in `SLIPWAY_TASK`. `StartBuild`'s token makes a start
+//! A build belongs to one attempt of one task, or of each task that shares it, and says so in `SLIPWAY_TASK`. `StartBuild`'s token makes a start
 //! repeatable for five minutes; after that the attempt's build is found by that variable.
 
 mod find;
@@ -38,7 +38,7 @@ impl Builds {
 
 impl domain::ports::Builds for Builds {
     async fn start(&self, request: &BuildRequest) -> Answer<BuildStart> {
-        let what = || format!("no build of `{}` can be started", request.attempt);
+        let what = || format!("no build of `{}` can be started", request.task());
         let lasting = |error| aws::lasting(what(), error);
         let options = &request.options;
         let sent = self
@@ -57,7 +57,7 @@ impl domain::ports::Builds for Builds {
             .set_compute_type_override(options.compute.map(|compute| compute.as_str().into()))
             .set_timeout_in_minutes_override(options.timeout.map(i32::from))
             .cache_override(overrides::cache(options).map_err(lasting)?)
-            .idempotency_token(token(&request.attempt))
+            .idempotency_token(token(request))
             .send()
             .await;
         match sent {
@@ -120,6 +120,6 @@ fn is_gone(error: &SdkError<StopBuildError>) -> bool {
 }
 
 /// 64 characters, the most that a token may have.
-fn token(attempt: &AttemptId) -> String {
-    hex::encode(Sha256::digest(attempt.to_string()))
+fn token(request: &BuildRequest) -> String {
+    hex::encode(Sha256::digest(request.task()))
 }

@@ -11,19 +11,19 @@ use domain::ports::{BuildOptions, BuildRequest};
 /// What the names of CodeBuild's own images begin with.
 const CURATED: &str = "aws/codebuild/";
 
-/// The request's variables, its secrets, and the one that names the attempt. Plain variables win over secrets of the
-/// same name, and the attempt over all.
+/// The request's variables, its secrets, and the one that names the attempts. Plain variables win over secrets of the
+/// same name, and the attempts over all.
 pub(crate) fn variables(request: &BuildRequest) -> Result<Vec<EnvironmentVariable>, BuildError> {
     use EnvironmentVariableType::{Plaintext, SecretsManager};
 
-    let attempt = request.attempt.to_string();
+    let task = request.task();
     let plain = request.variables.iter().filter(|(name, _)| *name != TASK_VARIABLE);
     let is_free = |name: &str| name != TASK_VARIABLE && !request.variables.contains_key(name);
     let secrets = request.options.secrets.iter().filter(|(name, _)| is_free(name));
     let all = plain
         .map(|(name, value)| (name.as_str(), value.as_str(), Plaintext))
         .chain(secrets.map(|(name, reference)| (name.as_str(), reference.as_str(), SecretsManager)))
-        .chain([(TASK_VARIABLE, attempt.as_str(), Plaintext)]);
+        .chain([(TASK_VARIABLE, task.as_str(), Plaintext)]);
     all.map(|(name, value, kind)| EnvironmentVariable::builder().name(name).value(value).r#type(kind).build())
         .collect()
 }

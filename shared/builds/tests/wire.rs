@@ -29,7 +29,7 @@ fn attempt(number: u32) -> Result<AttemptId, Box<dyn Error>> {
 
 fn request() -> Result<BuildRequest, Box<dyn Error>> {
     Ok(BuildRequest {
-        attempt: attempt(1)?,
+        attempts: vec![attempt(1)?],
         source: "bucket/sources/a.zip".to_owned(),
         buildspec: "version: 0.2\n",
         variables: BTreeMap::from([("COMMAND".to_owned(), "pytest -v".to_owned())]),
@@ -150,7 +150,7 @@ async fn another_attempt_has_another_token() -> Outcome {
     let service = JsonService::start(|_, _| (200, json!({ "build": { "id": "project:1" } }))).await?;
     let builds = Builds::new(&service.config(), "project", "bucket");
     builds.start(&request()?).await?;
-    builds.start(&BuildRequest { attempt: attempt(2)?, ..request()? }).await?;
+    builds.start(&BuildRequest { attempts: vec![attempt(2)?], ..request()? }).await?;
     let tokens: Vec<Value> =
         service.requests().into_iter().map(|(_, input)| input["idempotencyToken"].clone()).collect();
     assert_ne!(tokens[0], tokens[1]);

@@ -331,7 +331,7 @@ impl FromStr for TaskId {
     }
 }
 
-/// One attempt of one task: what a build carries as `SLIPWAY_TASK`.
+/// One attempt of one task: what a build carries as `SLIPWAY_TASK`, once for each task that shares it.
 ///
 /// Text form: `<run>/<task>/<attempt>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Where things lie in the bucket. What a stranger's build reads and writes lies apart from all else: its role
 //! reaches nothing but [`UNTRUSTED`].
 
-use crate::ids::{AttemptId, RepositoryName, RunId, Trust};
+use crate::ids::{AttemptId, RepositoryName, RunId, ServiceName, Trust};
 
 /// What the keys of strangers' runs begin with.
 pub const UNTRUSTED: &str = "untrusted/";
@@ -16,9 +16,16 @@ pub fn result_folder(attempt: &AttemptId) -> String {
     format!("{}results/{}/{}/{}", realm(&attempt.run), attempt.run, attempt.task, attempt.attempt)
 }
 
-/// A build's `result.zip`.
-pub fn result(attempt: &AttemptId) -> String {
-    format!("{}/result.zip", result_folder(attempt))
+/// The `result.zip` in a build's folder.
+pub fn result(folder: &str) -> String {
+    format!("{folder}/result.zip")
+}
+
+/// The folder under which the `result.zip` of a build lies that these services share.
+pub fn shared_result_folder(run: &RunId, services: &[ServiceName]) -> String {
+    let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+    // No service's name has a dot.
+    format!("{}results/{run}/test/{}", realm(run), names.join("."))
 }
 
 /// The folder of what the builds of a repository's trusted runs keep for each other.
@@ -45,7 +52,7 @@ fn realm(run: &RunId) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{cache, result, source};
+    use super::{cache, result, result_folder, source};
 
     #[test]
     fn what_strangers_bring_and_leave_lies_apart() {
@@ -53,7 +60,10 @@ mod tests {
         let check = |run: &str, expect: [&str; 2]| {
             let attempt = format!("vive-sphere.bot-manager.{run}/test/authentication/2");
             let attempt: crate::ids::AttemptId = attempt.parse().expect("an attempt");
-            assert_eq!([source(&attempt.run), result(&attempt)], expect.map(|key| key.replace("SHA", sha)));
+            assert_eq!(
+                [source(&attempt.run), result(&result_folder(&attempt))],
+                expect.map(|key| key.replace("SHA", sha))
+            );
         };
         check(
             sha,

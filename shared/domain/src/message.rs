@@ -71,6 +71,8 @@ pub struct Revive {
 pub enum Ask {
     /// To look at a task.
     Wake(Wake),
+    /// To look at the tasks of a build whose state has changed: one, or those that share it.
+    Built(Vec<Wake>),
     /// To run a task again.
     Rerun(Rerun),
     /// To try a stuck task again.
@@ -78,12 +80,13 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// The task it is about, as a plain wake.
-    pub fn wake(&self) -> Wake {
+    /// The tasks it is about, as plain wakes.
+    pub fn wakes(&self) -> Vec<Wake> {
         match self {
-            Self::Wake(wake) => wake.clone(),
+            Self::Wake(wake) => vec![wake.clone()],
+            Self::Built(wakes) => wakes.clone(),
             Self::Rerun(Rerun { run, task, .. }) | Self::Revive(Revive { run, task, .. }) => {
-                Wake { run: run.clone(), task: task.clone(), timer: None }
+                vec![Wake { run: run.clone(), task: task.clone(), timer: None }]
             }
         }
     }

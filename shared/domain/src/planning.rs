@@ -25,6 +25,7 @@ use crate::text;
 mod reads;
 mod service;
 mod settings;
+mod shared;
 mod suites;
 mod tree;
 
@@ -75,6 +76,7 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
             ),
         );
     }
+    let shared_builds = planner.shared_builds(file.shared_builds.as_deref().unwrap_or_default(), &services);
     let notifications =
         file.notifications.as_ref().map_or_else(Notifications::default, |entry| Notifications {
             slack: entry.slack.clone().map(Into::into),
@@ -85,6 +87,7 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
         checks,
         integration,
         notifications,
+        shared_builds,
         max_parallel_builds: file.max_parallel_builds.map(Builds::get),
         older_runs: file.older_runs.unwrap_or_default(),
         drafts: file.drafts.unwrap_or_default(),

@@ -248,6 +248,10 @@ pub struct Plan {
     /// The most test builds of the run at a time; none leaves it to CodeBuild's own limit.
     #[serde(default)]
     pub max_parallel_builds: Option<u16>,
+    /// Services whose tests run in one build, one after the other. Each has tests, is in one group at most, and asks for
+    /// the same [`BuildSettings`] as the others of its group.
+    #[serde(default)]
+    pub shared_builds: Vec<Vec<ServiceName>>,
     /// What becomes of a delivering branch's older run.
     #[serde(default)]
     pub older_runs: OlderRuns,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptId, Digest, RunId, TaskId};
+use crate::ids::{AttemptId, Digest, RunId, ServiceName, Stage, Subject, TaskId};
 use crate::ports::Release;
 use crate::report::TestReport;
 use crate::spec::{ChecksSpec, IntegrationSpec, ServiceSpec};
@@ -44,6 +44,10 @@ pub struct Task {
     /// Its place among the run's test builds, from 0, where these are limited.
     #[serde(default)]
     pub place: u32,
+    /// The services whose tests its first attempt shares a build with, itself among them; empty where it has one of its
+    /// own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<ServiceName>,
     /// Whether its build was begun anew because the machinery had failed.
     #[serde(default)]
     pub mended: bool,
@@ -276,6 +280,7 @@ impl Task {
             key: None,
             reused: None,
             place: 0,
+            shares: Vec::new(),
             mended: false,
             started: None,
             finished: None,
@@ -285,6 +290,18 @@ impl Task {
     /// The attempt under way: what builds carry.
     pub fn attempt_id(&self) -> AttemptId {
         AttemptId { run: self.run.clone(), task: self.id.clone(), attempt: self.attempt }
+    }
+
+    /// The tasks of the build that the attempt under way shares, itself among them; empty where it has one of its own.
+    /// Whatever comes after a first attempt runs alone.
+    pub fn sharing(&self) -> Vec<TaskId> {
+        let shares = if self.attempt == 1 { self.shares.as_slice() } else { &[] };
+        let test = |name: &ServiceName| TaskId {
+            stage: Stage::Test,
+            subject: Subject::Service(name.clone()),
+            environment: None,
+        };
+        shares.iter().map(test).collect()
     }
 
     /// The verdict, once it fell.

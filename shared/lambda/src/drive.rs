@@ -14,6 +14,7 @@ use domain::run::Run;
 use domain::task::{Output, State, Task, Verdict};
 use domain::time::Timestamp;
 use domain::timeline::Entry;
+use futures::future::join_all;
 use futures::lock::Mutex;
 
 use crate::opening::{open_phase, opened, settled, wake_waiting};
@@ -88,7 +89,7 @@ where
     /// next and does it, until it says rest.
     pub async fn attend(&self, message: &StageMessage, clock: impl Fn() -> Timestamp) -> Disposition {
         let revive = match &message.ask {
-            Ask::Wake(_) => None,
+            Ask::Wake(_) | Ask::Built(_) => None,
             Ask::Revive(revive) => Some(revive.version),
             Ask::Rerun(asked) => match rerun::open(self.store, asked, message, clock()).await {
                 Ok(Opened::Yes) => None,
@@ -96,11 +97,16 @@ where
                 Err(fault) => return fault.into(),
             },
         };
-        let wake = message.ask.wake();
-        match (Driver { function: self, wake: &wake, revive, clock }).run().await {
-            Ok(disposition) => disposition,
-            Err(fault) => fault.into(),
-        }
+        let (wakes, clock) = (message.ask.wakes(), &clock);
+        let driven = wakes.iter().map(|wake| async move {
+            match (Driver { function: self, wake, revive, clock }).run().await {
+                Ok(disposition) => disposition,
+                Err(fault) => fault.into(),
+            }
+        });
+        // One that has to come again brings all of them again: those that are done rest.
+        let mut dispositions = join_all(driven).await.into_iter();
+        dispositions.find(|one| *one != Disposition::Acknowledge).unwrap_or(Disposition::Acknowledge)
     }
 }
 

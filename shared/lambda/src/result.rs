@@ -3,7 +3,6 @@
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-use domain::ids::AttemptId;
 use domain::keys;
 use domain::ports::{Answer, Artifacts, Fault};
 use domain::report::ResultFiles;
@@ -22,10 +21,11 @@ const LARGEST_ENTRY: u64 = 9 * 1024 * 1024;
 /// The most of all entries together, in bytes: the functions that read them have 512 MB of memory.
 const LARGEST_SUM: u64 = 40 * 1024 * 1024;
 
-/// Entries beyond this number are not ours.
+/// Entries of one service beyond this number are not ours.
 const MOST_ENTRIES: usize = 64;
 
-/// The entries of the attempt's result by name; none where the build left nothing. `digest` is the SHA-256 of what
+/// The entries of the result in a build's folder by name; none where the build left nothing. Of a build that services
+/// share, those of one service lie below its name: `within`, else empty. `digest` is the SHA-256 of what
 /// CodeBuild uploaded, where it told one: all builds of a project write with one role, so that one of them could leave
 /// a result in the name of another.
 ///
@@ -33,19 +33,20 @@ const MOST_ENTRIES: usize = 64;
 /// When the bucket does not answer. A zip that cannot be read counts as nothing: the verdict says what is missing.
 pub async fn read_result(
     artifacts: &impl Artifacts,
-    attempt: &AttemptId,
+    folder: &str,
+    within: &str,
     digest: Option<&str>,
 ) -> Answer<Option<ResultFiles>> {
-    match artifacts.get(&keys::result(attempt), LARGEST_RESULT).await? {
+    match artifacts.get(&keys::result(folder), LARGEST_RESULT).await? {
         Some(bytes) if digest.is_some_and(|digest| hex::encode(Sha256::digest(&bytes)) != digest) => {
-            tracing::warn!(%attempt, "the result is not what CodeBuild uploaded; it counts as missing");
+            tracing::warn!(folder, "the result is not what CodeBuild uploaded; it counts as missing");
             Ok(None)
         }
         Some(bytes) => Ok(Some(
-            unpack(bytes)
+            unpack(bytes, within)
                 .map_err(|error| Fault::retry("cannot read the build's result", error))
                 .unwrap_or_else(|fault| {
-                    tracing::warn!(%attempt, fault = fault.chain(), "the build's result counts as missing");
+                    tracing::warn!(folder, fault = fault.chain(), "the build's result counts as missing");
                     ResultFiles::new()
                 }),
         )),
@@ -53,12 +54,21 @@ pub async fn read_result(
     }
 }
 
-fn unpack(bytes: Vec<u8>) -> Result<ResultFiles, zip::result::ZipError> {
+/// An entry's name as its service knows it; none where it is another's.
+fn own_name(name: &str, within: &str) -> Option<String> {
+    let own = if within.is_empty() { name } else { name.strip_prefix(within)?.strip_prefix('/')? };
+    Some(own.to_owned())
+}
+
+fn unpack(bytes: Vec<u8>, within: &str) -> Result<ResultFiles, zip::result::ZipError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     let (mut files, mut left) = (ResultFiles::new(), LARGEST_SUM);
-    for index in 0..archive.len().min(MOST_ENTRIES) {
+    let names: Vec<(usize, String)> = (0..archive.len())
+        .filter_map(|index| Some((index, own_name(archive.name_for_index(index)?.ok()?.as_ref(), within)?)))
+        .take(MOST_ENTRIES)
+        .collect();
+    for (index, name) in names {
         let entry = archive.by_index(index)?;
-        let name = entry.name()?.into_owned();
         let mut content = Vec::new();
         // The uncompressed size is the writer's claim: read no more than we would keep.
         entry.take(LARGEST_ENTRY.min(left)).read_to_end(&mut content)?;

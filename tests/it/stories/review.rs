@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use domain::ids::{RunId, Stage, Trust};
 use domain::run::{RunOutcome, RunState};
-use domain::task::{Outcome, Task};
+use domain::task::{Outcome, Output, Task};
 use local::Workbench;
 use local::seen::CheckRun;
 use local_github::NewRepository;
@@ -80,6 +80,10 @@ with open('audit.sarif', 'w') as report:
 raise SystemExit(1)
 ";
 
+/// Two services whose tests run in one build.
+const SHARING: (&str, &str) =
+    ("version: 1\n", "version: 1\nshared_builds: [[authentication, bot_manager]]\n");
+
 /// What hostile code tries with a build's credentials, and how much that is.
 const ATTEMPTS: &str = include_str!("../../../infra/local/builds/tests/strangers/attempts.py");
 const ASKED: usize = 31;
@@ -130,6 +134,7 @@ pub(super) async fn play(world: &World<'_>, bench: &Workbench, green: &RunId) ->
     hub.allow("ada", "write").await?;
     bench.git(&["push", "--quiet", "origin", &format!("{}:refs/heads/main", green.sha)]).await?;
     every_finding_is_shown_where_it_is(world, bench, &hub, green).await.context("the review")?;
+    two_services_share_a_build(world, bench, green).await.context("the shared build")?;
     a_stranger_gets_nothing(world, bench, &hub, green).await.context("the stranger")
 }
 
@@ -185,6 +190,42 @@ async fn every_finding_is_shown_where_it_is(
     })
     .await?;
     ensure!(comment.contains("below the 80 %"), "{comment}");
+    Ok(())
+}
+
+/// One build, with a virtual environment and a verdict for each.
+async fn two_services_share_a_build(
+    world: &World<'_>,
+    bench: &Workbench,
+    green: &RunId,
+) -> anyhow::Result<()> {
+    bench.git(&["checkout", "--quiet", "--force", "-B", "together", &green.sha.to_string()]).await?;
+    bench.edit(PIPELINE_FILE, SHARING.0, SHARING.1)?;
+    bench.write("backend/authentication/tests/test_more.py", "def test_more():\n    assert True\n")?;
+    bench.write("backend/bot_manager/tests/test_red.py", RED_TEST)?;
+    let run = bench.commit_as_it_is("Test two together").await?;
+    bench.push_commit("together").await?;
+    let (_, tasks) = world.watch.until_told(&run, LIMIT, |_, _| {}).await?;
+    let (authentication, manager) =
+        (named(&tasks, "test/authentication")?, named(&tasks, "test/bot_manager")?);
+    let outcomes = [authentication, manager].map(Task::outcome);
+    ensure!(outcomes == [Some(Outcome::Passed), Some(Outcome::Failed)], "{authentication:?} {manager:?}");
+    let logs = [authentication, manager].map(|task| match task.verdict().map(|verdict| &verdict.output) {
+        Some(Output::Report { report, log }) => (log.clone(), report.tests.map(|tests| tests.failed)),
+        _ => (None, None),
+    });
+    ensure!(logs[0].0.is_some() && logs[0].0 == logs[1].0, "not one build: {logs:?}");
+    ensure!([logs[0].1, logs[1].1] == [Some(0), Some(1)], "{logs:?}");
+    let check = world.check(&run, "slipway / test bot_manager").await?;
+    let is_noted = check
+        .annotations
+        .iter()
+        .any(|note| (note.path.as_str(), note.start_line) == ("backend/bot_manager/tests/test_red.py", 2));
+    ensure!(is_noted, "{check:?}");
+    let told = format!("{:?}", check.output);
+    ensure!(told.contains("The whole log of the build, with the other services'"), "{told}");
+    let rolled_up = format!("{:?}", world.check(&run, "slipway").await?.output);
+    ensure!(rolled_up.contains("in one build: `authentication`, `bot_manager`"), "{rolled_up}");
     Ok(())
 }
 

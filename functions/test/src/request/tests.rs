@@ -11,7 +11,7 @@ use domain::task::{Task, TaskSpec};
 use testkit::builders::{a_component, a_run, a_service, name};
 use testkit::fakes::{MemoryArtifacts, Wire};
 
-use super::of;
+use super::{of, of_sharing};
 
 fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -52,8 +52,11 @@ fn requested(run: &str, task: &str, spec: TaskSpec) -> Result<BuildRequest, Faul
 
 /// What differs between builds, a line each.
 fn shown(run: &str, task: &str, spec: TaskSpec) -> String {
-    let BuildRequest { source, variables, options, result, .. } =
-        requested(run, task, spec).expect("there is something to test");
+    lines_of(requested(run, task, spec).expect("there is something to test"))
+}
+
+fn lines_of(request: BuildRequest) -> String {
+    let BuildRequest { source, variables, options, result, .. } = request;
     let lines = |pairs: &BTreeMap<String, String>, sign: &str| {
         pairs.iter().map(|(name, value)| format!("{name}{sign}{value}\n")).collect::<Vec<_>>().concat()
     };
@@ -167,4 +170,56 @@ fn checks_have_paths_and_perhaps_a_command() {
 fn a_component_has_nothing_to_test() {
     let refused = requested("", "test/mongodb", TaskSpec::Service(a_component("mongodb")));
     assert_eq!(refused.expect_err("nothing to test").to_string(), "`mongodb` has nothing to test");
+}
+
+#[test]
+fn services_that_share_a_build_are_numbered_and_each_asks_for_the_same() {
+    let names = ["authentication", "fleet"].map(name);
+    let fleet = TestSpec {
+        command: "pytest backend/fleet".to_owned(),
+        requirements: vec![name("backend/fleet/requirements.txt"), name("requirements.txt")],
+        build: settings(),
+        ..TestSpec::default()
+    };
+    let fleet = ServiceSpec { test: Some(fleet), ..a_service("fleet") };
+    let tasks = [("test/authentication", service()), ("test/fleet", fleet)].map(|(id, spec)| {
+        let task = Task::new(a_run().id, name::<TaskId>(id), TaskSpec::Service(spec));
+        Task { shares: names.to_vec(), ..task }
+    });
+    let artifacts = MemoryArtifacts::new(&Wire::default());
+    let request = |tasks: &[Task]| of_sharing(tasks, &artifacts, "slipway/test/").expect("both have tests");
+    let shared = request(&tasks);
+    // Whatever becomes of one of them, the request of the others stays the same.
+    let [first, second] = tasks;
+    assert_eq!(request(&[Task { attempt: 2, version: 7, ..first }, second]), shared);
+    insta::assert_snapshot!(shared.task().replace(a_run().id.sha.as_str(), "SHA"), @"vive-sphere.bot-manager.SHA/test/authentication/1 vive-sphere.bot-manager.SHA/test/fleet/1");
+    insta::assert_snapshot!(lines_of(shared), @r#"
+    GREETING=hello
+    SLIPWAY_CACHE_FILES=*/backend/fleet/requirements.txt */backend/requirements.txt */requirements.txt
+    SLIPWAY_KIND=service
+    SLIPWAY_MEMBERS=authentication fleet
+    SLIPWAY_MEMBER_1_COMMAND=pytest backend/authentication
+    SLIPWAY_MEMBER_1_REPORTS=out/junit.xml out/coverage.xml
+    SLIPWAY_MEMBER_1_REQUIREMENTS=backend/requirements.txt requirements.txt
+    SLIPWAY_MEMBER_2_COMMAND=pytest backend/fleet
+    SLIPWAY_MEMBER_2_REQUIREMENTS=backend/fleet/requirements.txt requirements.txt
+    SLIPWAY_RETRIES=2
+    SLIPWAY_SECRETS=DATABASE TOKEN
+    DATABASE from slipway/test/database:password
+    TOKEN from slipway/test/token
+    Some("python:3.13") Some(Medium) Some(15)
+    cache Some("bucket/cache/vive-sphere/bot-manager")
+    source bucket/sources/vive-sphere/bot-manager/SHA.zip
+    result results/vive-sphere.bot-manager.SHA/test/authentication.fleet
+    "#);
+}
+
+#[test]
+fn one_without_tests_shares_no_build() {
+    let task =
+        Task::new(a_run().id, name::<TaskId>("test/mongodb"), TaskSpec::Service(a_component("mongodb")));
+    let artifacts = MemoryArtifacts::new(&Wire::default());
+    for tasks in [vec![task], Vec::new()] {
+        assert!(of_sharing(&tasks, &artifacts, "slipway/test/").is_err(), "{tasks:?}");
+    }
 }

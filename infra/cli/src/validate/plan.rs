@@ -1,6 +1,6 @@
 //! A plan as a person reads it.
 
-use domain::ids::Stage;
+use domain::ids::{ServiceName, Stage};
 use domain::spec::{
     BuildSettings, ChecksSpec, Compute, Drafts, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec,
     Severity,
@@ -36,7 +36,11 @@ pub(super) fn show(name: &str, plan: &Plan) {
         Drafts::Test => None,
         Drafts::Skip => Some("drafts are skipped until they are ready for review".to_owned()),
     };
-    let lines: Vec<String> = [builds, older, drafts].into_iter().flatten().collect();
+    let together = |group: &Vec<ServiceName>| {
+        format!("in one build: {}", group.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", "))
+    };
+    let shared = plan.shared_builds.iter().map(together);
+    let lines: Vec<String> = builds.into_iter().chain(shared).chain(older).chain(drafts).collect();
     if !lines.is_empty() {
         output::title("run");
         for line in &lines {

@@ -44,7 +44,7 @@ pub struct Fate {
     pub after: Duration,
 }
 
-/// The rule that decides over builds by their `SLIPWAY_TASK`.
+/// The rule that decides over builds by their `SLIPWAY_TASK`: of one that services share, over each of them.
 #[derive(Clone)]
 pub struct Pretence {
     rule: Arc<dyn Fn(&str) -> Fate + Send + Sync>,
@@ -69,8 +69,9 @@ impl Pretence {
         Self::new(|_| Fate { outcome: Outcome::Passes, after: Duration::ZERO })
     }
 
-    fn fate(&self, build: &Build) -> Fate {
-        (self.rule)(variable(build, "SLIPWAY_TASK"))
+    /// What each of the build's tasks comes to; at least one.
+    fn fates(&self, build: &Build) -> Vec<Fate> {
+        variable(build, "SLIPWAY_TASK").split(' ').map(|task| (self.rule)(task)).collect()
     }
 }
 
@@ -84,30 +85,30 @@ impl fmt::Debug for Pretence {
 pub(crate) async fn run(service: &Service, entry: &Entry, pretence: &Pretence) {
     let build = entry.snapshot();
     events::announce(service, &build).await;
-    let mut stop = entry.stop.subscribe();
+    let (mut stop, fates) = (entry.stop.subscribe(), pretence.fates(&build));
     let status = tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => Status::Stopped,
-        status = work(service, entry, pretence.fate(&build), pretence.open.clone()) => status,
+        status = work(service, entry, &fates, pretence.open.clone()) => status,
     };
     entry.update(|build| build.complete(status));
     entry.ended.send_replace(true);
     events::announce(service, &entry.snapshot()).await;
 }
 
-async fn work(service: &Service, entry: &Entry, fate: Fate, mut open: watch::Receiver<bool>) -> Status {
+async fn work(service: &Service, entry: &Entry, fates: &[Fate], mut open: watch::Receiver<bool>) -> Status {
     let Ok(_place) = service.places.acquire().await else { return Status::Stopped };
     entry.update(|build| build.close(Status::Succeeded, None));
     entry.update(|build| build.open(PhaseType::Build));
-    tokio::time::sleep(fate.after).await;
+    tokio::time::sleep(fates.iter().map(|fate| fate.after).sum()).await;
     // Whoever held the gate and is gone holds nobody any more.
     let _ = open.wait_for(|open| *open).await;
-    if fate.outcome == Outcome::Faults {
+    if fates.iter().any(|fate| fate.outcome == Outcome::Faults) {
         return ended(entry, Status::Fault, "BUILD_CONTAINER_LOST", "the machine of the build was lost");
     }
-    // What is judged by its reports alone ends well as a build.
-    let passes = fate.outcome != Outcome::Fails;
-    match leave(service, &entry.snapshot(), fate.outcome).await {
+    // What is judged by its reports alone ends well as a build; one that is shared always does.
+    let passes = fates.len() > 1 || fates[0].outcome != Outcome::Fails;
+    match leave(service, &entry.snapshot(), fates).await {
         Ok(artifacts) if passes => {
             entry.update(|build| {
                 build.close(Status::Succeeded, None);
@@ -130,13 +131,19 @@ fn ended(entry: &Entry, status: Status, code: &str, message: &str) -> Status {
 }
 
 /// Leaves what a real build leaves: reports, or the image's digest with the image in the registry.
-async fn leave(
-    service: &Service,
-    build: &Build,
-    outcome: Outcome,
-) -> anyhow::Result<crate::build::Artifacts> {
+async fn leave(service: &Service, build: &Build, fates: &[Fate]) -> anyhow::Result<crate::build::Artifacts> {
+    let (kind, outcome) = (variable(build, "SLIPWAY_KIND"), fates[0].outcome);
     let files = match variable(build, "SLIPWAY_IMAGE") {
-        "" => reports(variable(build, "SLIPWAY_KIND"), outcome),
+        "" if !variable(build, "SLIPWAY_MEMBERS").is_empty() => {
+            let members = variable(build, "SLIPWAY_MEMBERS").split(' ').zip(fates);
+            members
+                .flat_map(|(member, fate)| {
+                    let below = move |file: File| File { path: format!("{member}/{}", file.path), ..file };
+                    reports(kind, fate.outcome).into_iter().map(below)
+                })
+                .collect()
+        }
+        "" => reports(kind, outcome),
         _ if outcome == Outcome::Fails => {
             vec![file("exit-code", "1\n"), file("log.txt", "the image could not be built\n")]
         }

@@ -37,8 +37,13 @@ record! {
         pub integration: Option<IntegrationEntry> => "`pytest integration_tests/ -v` where the folder exists, else none",
         /// The repository-wide checks.
         pub checks: Option<ChecksEntry> => "as its fields say",
-        /// The most test builds of one run at a time.
+        /// The most test builds of one run at a time; one that services share counts as many as they are.
         pub max_parallel_builds: Option<Builds> => "as many as CodeBuild's own limit allows",
+        /// Lists of two to eight services whose tests run in one build, one after the other: of small ones, most of a
+        /// build is its beginning. Their `test` sections ask for the same environment, secrets, image, compute, timeout
+        /// and retries, and the timeout is that of all together. Of a run, those share a build that have to be tested at
+        /// all; each has its own verdict. A re-run, and a stranger's change, has builds of its own.
+        pub shared_builds: Option<Vec<Vec<ServiceName>>> => "each service has a build of its own",
         /// What becomes of a delivering branch's unfinished run when a newer commit arrives: it finishes, or it is
         /// cancelled as long as its rollout has not begun.
         pub older_runs: Option<OlderRuns> => "`finish`",

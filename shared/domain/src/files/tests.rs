@@ -128,7 +128,7 @@ check: {}
     line 10, column 22: `../outside` is not a valid path: a relative path of at most 255 characters without spaces, `..`, `\` or control characters
     line 13, column 24: `deploys` is not a valid Slack channel: `#` and 1 to 80 of a-z, 0-9, `-` and `_` (in quotes, since `#` begins a comment)
     line 13, column 41: `me` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
-    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
+    line 14, column 1: unknown field `check`; did you mean `checks`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `shared_builds`, `older_runs`, `drafts`, `notifications`
     ");
 }
 

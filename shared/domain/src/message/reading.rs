@@ -10,7 +10,7 @@ use super::{Ask, Message, QueueName, Wake};
 use crate::ids::{AttemptId, Stage};
 use crate::text;
 
-/// The variable by which a build names its task.
+/// The variable by which a build names its task's attempt; where tasks share it, all of theirs, with spaces between.
 pub const TASK_VARIABLE: &str = "SLIPWAY_TASK";
 
 /// The most characters shown of a field's name that is not known.
@@ -36,23 +36,21 @@ pub enum Unreadable {
     NoTask,
     /// `SLIPWAY_TASK` is not one of ours.
     #[error(
-        "the build event's `{TASK_VARIABLE}` must be an attempt's id: `<run>/<stage>/<subject>/<attempt>`"
+        "the build event's `{TASK_VARIABLE}` must be an attempt's id, `<run>/<stage>/<subject>/<attempt>`, or several \
+         with spaces between"
     )]
     Task,
 }
 
-/// Reads the body of a message of that queue; `CodeBuild`'s event on a stage's queue is a wake.
+/// Reads the body of a message of that queue; `CodeBuild`'s event on a stage's queue is the wake of the first task
+/// that it names.
 ///
 /// # Errors
 /// When it has no form that is known, or belongs on another queue.
 pub fn parse_message(body: &str, queue: QueueName) -> Result<Message, Unreadable> {
-    let object: Map<String, Value> = match serde_json::from_str(body) {
-        Ok(Value::Object(object)) => object,
-        Ok(value) => return Err(Unreadable::Json(format!("it is {}", kind_of(&value)))),
-        Err(error) => return Err(Unreadable::Json(error.to_string())),
-    };
-    let message = if object.contains_key("detail-type") && matches!(queue, QueueName::Stage(_)) {
-        wake_of(object)?
+    let object = object_of(body)?;
+    let message = if is_event(&object) && matches!(queue, QueueName::Stage(_)) {
+        Message::Task(wakes_of(object)?.swap_remove(0))
     } else {
         typed(&object).map_err(|first| Unreadable::Fields(problems(&object, &first)))?
     };
@@ -65,6 +63,15 @@ pub fn parse_message(body: &str, queue: QueueName) -> Result<Message, Unreadable
 /// # Errors
 /// As [`parse_message`].
 pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> {
+    let object = object_of(body)?;
+    if is_event(&object) {
+        let wakes = wakes_of(object)?;
+        let elsewhere = wakes.iter().map(|wake| wake.task.stage).find(|named| *named != stage);
+        return match elsewhere {
+            Some(named) => Err(Unreadable::Elsewhere(QueueName::Stage(named))),
+            None => Ok(Ask::Built(wakes)),
+        };
+    }
     match parse_message(body, QueueName::Stage(stage))? {
         Message::Task(wake) => Ok(Ask::Wake(wake)),
         Message::Rerun(rerun) => Ok(Ask::Rerun(rerun)),
@@ -75,6 +82,19 @@ pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> 
         | Message::Gone(_)
         | Message::Notify { .. }) => Err(Unreadable::Elsewhere(other.queue())),
     }
+}
+
+fn object_of(body: &str) -> Result<Map<String, Value>, Unreadable> {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(value) => Err(Unreadable::Json(format!("it is {}", kind_of(&value)))),
+        Err(error) => Err(Unreadable::Json(error.to_string())),
+    }
+}
+
+/// Whether it comes from `EventBridge`.
+fn is_event(object: &Map<String, Value>) -> bool {
+    object.contains_key("detail-type")
 }
 
 fn typed<T: DeserializeOwned>(object: &Map<String, Value>) -> Result<T, String> {
@@ -148,14 +168,15 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The wake that a build's change of state is.
-fn wake_of(object: Map<String, Value>) -> Result<Message, Unreadable> {
+/// The wakes that a build's change of state is, at least one.
+fn wakes_of(object: Map<String, Value>) -> Result<Vec<Wake>, Unreadable> {
     let event: BuildEvent = serde_json::from_value(Value::Object(object))
         .map_err(|error| Unreadable::Event(sentence("detail", &error.to_string())))?;
     let variables = event.detail.additional_information.environment.environment_variables;
-    let task = variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
-    let attempt: AttemptId = task.value.parse().map_err(|_| Unreadable::Task)?;
-    Ok(Message::Task(Wake { run: attempt.run, task: attempt.task, timer: None }))
+    let named = variables.iter().find(|variable| variable.name == TASK_VARIABLE).ok_or(Unreadable::NoTask)?;
+    let attempts = named.value.split(' ').map(str::parse::<AttemptId>);
+    let wake = |attempt: AttemptId| Wake { run: attempt.run, task: attempt.task, timer: None };
+    attempts.map(|attempt| attempt.map(wake).map_err(|_| Unreadable::Task)).collect()
 }
 
 /// The part of `CodeBuild Build State Change` that names the task
@@ -274,5 +295,30 @@ mod tests {
         let body = format!(r#"{{"kind": "task", "run": "{RUN}", "task": "test/a", "timer": 3}}"#);
         let Ok(Ask::Wake(wake)) = parse_stage_message(&body, Stage::Test) else { panic!("it is a wake") };
         assert_eq!((wake.run.to_string().as_str(), wake.timer), (RUN, Some(3)));
+    }
+
+    /// The event of a build whose `SLIPWAY_TASK` this is.
+    fn event(tasks: &str) -> String {
+        let variable = serde_json::json!({ "name": TASK_VARIABLE, "value": tasks.replace("RUN", RUN) });
+        let environment = serde_json::json!({ "environment": { "environment-variables": [variable] } });
+        let detail = serde_json::json!({ "additional-information": environment });
+        serde_json::json!({ "detail-type": "CodeBuild Build State Change", "detail": detail }).to_string()
+    }
+
+    #[test]
+    fn a_builds_event_wakes_all_tasks_that_share_it() {
+        let woken = |tasks: &str| match parse_stage_message(&event(tasks), Stage::Test) {
+            Ok(ask) => ask.wakes().iter().map(|wake| wake.task.to_string()).collect::<Vec<_>>().join(" "),
+            Err(unreadable) => unreadable.to_string(),
+        };
+        assert_eq!(woken("RUN/test/a/1"), "test/a");
+        assert_eq!(woken("RUN/test/a/1 RUN/test/b/1"), "test/a test/b");
+        assert_eq!(
+            woken("RUN/test/a/1 RUN/build/a/1"),
+            "a message of this kind and stage belongs on the `build` queue"
+        );
+        for tasks in ["", " ", "RUN/test/a/1 ", "RUN/test/a/1,RUN/test/b/1"] {
+            assert!(woken(tasks).contains("must be an attempt's id"), "{tasks}");
+        }
     }
 }

@@ -183,7 +183,7 @@ fn build_event() -> Value {
             "detail-type": {"const": "CodeBuild Build State Change"},
             "detail": {
                 "type": "object",
-                "description": format!("`additional-information.environment.environment-variables` holds `{}`: `<run>/<stage>/<subject>/<attempt>`", super::TASK_VARIABLE),
+                "description": format!("`additional-information.environment.environment-variables` holds `{}`: `<run>/<stage>/<subject>/<attempt>`, or several with spaces between", super::TASK_VARIABLE),
             },
         },
         "required": ["detail-type", "detail"],

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod reads;
+mod shared;
 
 const EXAMPLE: &[&str] = &[
     "README.md",

@@ -24,11 +24,11 @@ pub trait Artifacts: Send + Sync {
     fn place(&self, key: &str) -> String;
 }
 
-/// A build to start. Everything in it is a pure function of the task.
+/// A build to start. Everything in it is a pure function of the task, or of the tasks that share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildRequest {
-    /// The attempt that wants it; also its idempotency token.
-    pub attempt: AttemptId,
+    /// The attempts that want it, at least one; its idempotency token is made of them.
+    pub attempts: Vec<AttemptId>,
     /// `bucket/key` of the source zip.
     pub source: String,
     /// The buildspec's text.
@@ -39,6 +39,13 @@ pub struct BuildRequest {
     pub options: BuildOptions,
     /// The key prefix under which `result.zip` is to lie.
     pub result: String,
+}
+
+impl BuildRequest {
+    /// What the build carries as `SLIPWAY_TASK`.
+    pub fn task(&self) -> String {
+        self.attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// What a build runs in; what is left out is the project's own.
@@ -100,7 +107,7 @@ pub enum BuildState {
 
 /// Builds of one project.
 pub trait Builds: Send + Sync {
-    /// Starts the build, or answers with the one that the same attempt started less than five minutes ago.
+    /// Starts the build, or answers with the one that the same attempts started less than five minutes ago.
     fn start(&self, request: &BuildRequest) -> impl Future<Output = Answer<BuildStart>> + Send;
     /// Looks for a build of the attempt; keeps the oldest and stops the surplus.
     fn find(&self, attempt: &AttemptId) -> impl Future<Output = Answer<Option<String>>> + Send;

@@ -43,7 +43,12 @@ pub(super) fn log(task: &Task) -> String {
         text.push_str("The last lines of the log:\n\n");
         text.push_str(&block(&tail[tail.len().saturating_sub(LOG_LINES)..]));
     }
-    if let Some(link) = address.and_then(|address| link("The whole log", address)) {
+    let whole = if task.sharing().is_empty() {
+        "The whole log"
+    } else {
+        "The whole log of the build, with the other services'"
+    };
+    if let Some(link) = address.and_then(|address| link(whole, address)) {
         let _ = writeln!(text, "\n{link}");
     }
     text

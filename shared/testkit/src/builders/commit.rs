@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
-use domain::ids::RepositoryPath;
+use domain::ids::{RepositoryPath, ServiceName};
 use domain::spec::{Drafts, Plan, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
@@ -58,6 +58,13 @@ fn pipeline_file(plan: &Plan) -> String {
     let mut text = "version: 1\n".to_owned();
     if let Some(most) = plan.max_parallel_builds {
         writeln!(text, "max_parallel_builds: {most}").expect("memory takes every text");
+    }
+    if !plan.shared_builds.is_empty() {
+        text.push_str("shared_builds:\n");
+        for group in &plan.shared_builds {
+            let names: Vec<&str> = group.iter().map(ServiceName::as_str).collect();
+            writeln!(text, "  - [{}]", names.join(", ")).expect("memory takes every text");
+        }
     }
     if plan.drafts == Drafts::Skip {
         text.push_str("drafts: skip\n");

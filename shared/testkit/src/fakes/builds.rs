@@ -54,7 +54,7 @@ impl FakeBuild {
             "detail": {
                 "build-id": self.id,
                 "additional-information": {"environment": {"environment-variables": [
-                    {"name": TASK_VARIABLE, "type": "PLAINTEXT", "value": self.request.attempt.to_string()},
+                    {"name": TASK_VARIABLE, "type": "PLAINTEXT", "value": self.request.task()},
                 ]}},
             },
         })
@@ -112,7 +112,7 @@ impl MemoryBuilds {
         let now = self.clock.now();
         self.state.with(|state| {
             let by_token = |build: &&FakeBuild| {
-                build.request.attempt == request.attempt && now.since(build.started) < TOKEN_HOLDS
+                build.request.attempts == request.attempts && now.since(build.started) < TOKEN_HOLDS
             };
             let known = state.builds.iter().rfind(by_token).filter(|_| self.wire.has(Guard::Tokens));
             if let Some(known) = known {
@@ -145,7 +145,7 @@ impl Builds for MemoryBuilds {
             .wire
             .call("builds.find", || {
                 let of_attempt = |build: &FakeBuild| {
-                    build.request.attempt == *attempt && build.status.state != BuildState::Stopped
+                    build.request.attempts.contains(attempt) && build.status.state != BuildState::Stopped
                 };
                 Ok(self.all().into_iter().filter(of_attempt).collect::<Vec<_>>())
             })

@@ -69,6 +69,8 @@ pub struct Received {
     pub number: u64,
     /// Its body.
     pub body: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
 }
 
 impl Received {
@@ -132,7 +134,8 @@ impl MemoryQueue {
             let message = state.messages.get_mut(&number)?;
             message.receives += 1;
             message.visible = until;
-            let received = Received { queue: message.queue, number, body: message.body.clone() };
+            let (queue, body, receives) = (message.queue, message.body.clone(), message.receives);
+            let received = Received { queue, number, body, receives };
             if message.receives <= most_receives(message.queue) {
                 return Some(received);
             }

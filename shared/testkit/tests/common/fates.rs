@@ -2,15 +2,22 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use domain::ids::{Digest, Stage};
+use domain::ids::{Digest, Stage, TaskId};
 use domain::ports::BuildState;
-use testkit::builders::{a_digest, green_result, red_result};
+use testkit::builders::{a_digest, green_result, red_result, shared_result};
 use testkit::fakes::{FakeBuild, World};
 
-/// Ends a build, red or green; answers it as it ended.
-pub fn end_build(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeBuild> {
-    if build.request.attempt.task.stage == Stage::Test {
-        let result = if is_red { red_result() } else { green_result() };
+/// Ends a build, red or green by its tasks; answers it as it ended.
+pub fn end_build(world: &World, build: &FakeBuild, is_red: impl Fn(&TaskId) -> bool) -> Option<FakeBuild> {
+    let tasks: Vec<&TaskId> = build.request.attempts.iter().map(|attempt| &attempt.task).collect();
+    if tasks[0].stage == Stage::Test {
+        let result = if build.request.variables.contains_key("SLIPWAY_MEMBERS") {
+            shared_result(tasks.iter().map(|task| (*task, is_red(task))))
+        } else if is_red(tasks[0]) {
+            red_result()
+        } else {
+            green_result()
+        };
         world.artifacts.store(&format!("{}/result.zip", build.request.result), result);
         // The command's own failure is in the reports; the build itself succeeds.
         let project = [&world.tests, &world.untrusted]
@@ -18,7 +25,7 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeB
             .find(|project| project.all().iter().any(|known| known.id == build.id))?;
         return project.end(&build.id, BuildState::Succeeded, None);
     }
-    if is_red {
+    if is_red(tasks[0]) {
         return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));
     }
     let variables = &build.request.variables;
@@ -33,6 +40,6 @@ fn digest_of(world: &World, build: &FakeBuild) -> Digest {
     let of_attempt = world.image_builds.all().into_iter().filter(|other| other.request == build.request);
     let number = of_attempt.take_while(|other| other.id != build.id).count();
     let mut hasher = DefaultHasher::new();
-    (build.request.attempt.to_string(), number).hash(&mut hasher);
+    (build.request.task(), number).hash(&mut hasher);
     a_digest(hasher.finish())
 }

@@ -11,6 +11,7 @@ mod notify_comments;
 mod notify_later;
 mod plan;
 mod rerun;
+mod shared_builds;
 mod sweep;
 mod test;
 mod tips;

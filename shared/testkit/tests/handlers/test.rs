@@ -68,7 +68,7 @@ async fn a_build_that_the_machinery_broke_is_begun_anew_once() {
     let end = || {
         let build = world.tests.running().remove(0);
         world.tests.end(&build.id, BuildState::Fault, Some("PROVISIONING: no capacity"));
-        build.request.attempt.attempt
+        build.request.attempts[0].attempt
     };
     assert_eq!(end(), 1);
     wake(&world, &task, &work).await;
@@ -149,7 +149,8 @@ async fn stopping_ends_every_build_of_the_attempt_and_twice_is_harmless() {
             world.clock.advance(Duration::from_mins(6));
             project.start(&request).await.expect("started");
         }
-        let other = BuildRequest { attempt: AttemptId { attempt: 7, ..request.attempt.clone() }, ..request };
+        let attempts = vec![AttemptId { attempt: 7, ..request.attempts[0].clone() }];
+        let other = BuildRequest { attempts, ..request };
         project.start(&other).await.expect("started");
 
         let first = project.all()[0].id.clone();

@@ -73,10 +73,12 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
         let handler = handler_of(received.queue);
         met.extend(serde_json::from_str(&received.body).ok().map(|message| (handler, kind(&message))));
         if let QueueName::Stage(stage) = received.queue
-            && let Ok(wake) = parse_stage_message(&received.body, stage).map(|ask| ask.wake())
+            && let Ok(ask) = parse_stage_message(&received.body, stage)
         {
-            let task = world.store.tasks_of(&wake.run).into_iter().find(|task| task.id == wake.task);
-            met.extend(task.map(|task| (handler, state(&task))));
+            for wake in ask.wakes() {
+                let task = world.store.tasks_of(&wake.run).into_iter().find(|task| task.id == wake.task);
+                met.extend(task.map(|task| (handler, state(&task))));
+            }
         }
     }
     met

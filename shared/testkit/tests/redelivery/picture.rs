@@ -49,7 +49,7 @@ impl Picture {
             keyed.insert(format!("bucket {key}"), hasher.finish().to_string());
         }
         for build in [world.tests.all(), world.untrusted.all(), world.image_builds.all()].concat() {
-            let states = keyed.entry(format!("builds {}", build.request.attempt)).or_default();
+            let states = keyed.entry(format!("builds {}", build.request.task())).or_default();
             write!(states, "{:?} ", build.status.state).expect("memory takes every text");
         }
         for repository in world.images.repositories() {

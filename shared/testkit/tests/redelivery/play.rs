@@ -276,9 +276,8 @@ impl Play {
             let (_, event) = self.events.remove(index);
             event(&self.world);
         } else if let Some(build) = self.ended_build() {
-            let is_red = self.red.contains(&build.request.attempt.task);
-            if let Some(ended) = end_build(&self.world, &build, is_red) {
-                let queue = QueueName::Stage(ended.request.attempt.task.stage);
+            if let Some(ended) = end_build(&self.world, &build, |task| self.red.contains(task)) {
+                let queue = QueueName::Stage(ended.request.attempts[0].task.stage);
                 self.world.queue.put(queue, &ended.event(), Duration::ZERO);
             }
         } else if let Some(request) = self.posting.take().filter(|_| !self.taken.take()) {

@@ -26,7 +26,7 @@ struct RedUntilMended {
 
 impl Fates for RedUntilMended {
     fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
-        end_build(world, build, build.request.attempt.task == self.task && !self.mended.get())
+        end_build(world, build, |task| *task == self.task && !self.mended.get())
     }
 }
 

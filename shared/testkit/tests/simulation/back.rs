@@ -22,8 +22,8 @@ struct SecondIsBad {
 
 impl Fates for SecondIsBad {
     fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
-        let ended = end_build(world, build, false);
-        let attempt = &build.request.attempt;
+        let ended = end_build(world, build, |_| false);
+        let attempt = &build.request.attempts[0];
         if let (Stage::Build, Subject::Service(service)) = (attempt.task.stage, &attempt.task.subject)
             && attempt.run.sha == a_sha(2)
         {

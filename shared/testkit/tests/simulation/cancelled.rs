@@ -107,7 +107,7 @@ fn cancelled_or(world: &World, good: &Ending) -> Result<(), TestCaseError> {
         let rollout = task.id.stage.has_environment() && task.state != State::Pending;
         prop_assert!(!rollout, "{} was begun in a cancelled run", task.id);
         if task.outcome() == Some(Outcome::Cancelled) {
-            let of_task = |build: &testkit::fakes::FakeBuild| build.request.attempt == task.attempt_id();
+            let of_task = |build: &testkit::fakes::FakeBuild| build.request.attempts[0] == task.attempt_id();
             for project in [&world.tests, &world.image_builds] {
                 let late = project
                     .all()

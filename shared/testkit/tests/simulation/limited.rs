@@ -5,7 +5,7 @@ use std::cell::Cell;
 use domain::run::{RunOutcome, RunState};
 use domain::spec::Plan;
 use proptest::prelude::*;
-use testkit::builders::{a_commit, a_plan, a_push, a_sha};
+use testkit::builders::{a_commit, a_plan, a_push, a_sha, name};
 use testkit::fakes::{FakeBuild, World};
 
 use crate::fates::end_build;
@@ -23,7 +23,7 @@ struct Counting {
 impl Fates for Counting {
     fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
         self.most.set(self.most.get().max(world.tests.running().len()));
-        end_build(world, build, false)
+        end_build(world, build, |_| false)
     }
 }
 
@@ -33,29 +33,34 @@ proptest! {
     #[test]
     fn so_many_builds_run_at_a_time_and_all_come_to_their_turn(
         most in 1_u16..5,
+        sharing in prop_oneof![Just(0_usize), 2..5_usize],
         disturbance in disturbances(),
     ) {
         let counting = Counting::default();
-        let world = play(most, &counting, &disturbance).map_err(TestCaseError::fail)?;
+        let world = play(most, sharing, &counting, &disturbance).map_err(TestCaseError::fail)?;
         settled(&world)?;
         prop_assert_eq!(ending(&world, 1).state, RunState::Finished(RunOutcome::Passed));
         prop_assert!(counting.most.get() <= usize::from(most), "{} ran at a time", counting.most.get());
-        prop_assert_eq!(world.tests.all().len(), 10, "eight services, checks and integration tests");
+        let alone = 10 - sharing + usize::from(sharing > 0);
+        prop_assert_eq!(world.tests.all().len(), alone, "eight services, checks and integration tests");
     }
 }
 
 #[test]
 fn on_a_good_day_every_place_is_used() {
     let counting = Counting::default();
-    play(3, &counting, &Disturbance::default()).expect("it comes to rest");
+    play(3, 0, &counting, &Disturbance::default()).expect("it comes to rest");
     assert_eq!(counting.most.get(), 3);
 }
 
-fn play(most: u16, fates: &Counting, disturbance: &Disturbance) -> Result<World, String> {
+/// Eight services, of which so many share a build.
+fn play(most: u16, sharing: usize, fates: &Counting, disturbance: &Disturbance) -> Result<World, String> {
     let world = World::new();
     let functions = Functions::new(&world);
     let push = a_push("feature", None, &a_sha(1));
-    let plan = Plan { max_parallel_builds: Some(most), ..a_plan(8) };
+    let group = (1..=sharing).map(|number| name(&format!("service-{number}"))).collect();
+    let shared_builds = if sharing > 0 { vec![group] } else { Vec::new() };
+    let plan = Plan { max_parallel_builds: Some(most), shared_builds, ..a_plan(8) };
     world.github.push("feature", &a_sha(1), a_commit(&plan));
     let mut scheduler = Scheduler::new(&world, &functions, fates, disturbance);
     scheduler.post(&push);

@@ -24,6 +24,8 @@ pub struct Scenario {
     /// Whether there are integration tests, and they are red.
     pub integration: Option<bool>,
     pub delivers: bool,
+    /// Whether the first services share a build.
+    pub shares: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,8 +54,15 @@ pub struct Ending {
 
 pub fn scenarios() -> impl Strategy<Value = Scenario> {
     let red = || prop::option::of(prop::bool::weighted(0.1));
-    (prop::collection::vec(services(), 1..=6), red(), red(), prop::bool::weighted(0.8)).prop_map(
-        |(services, checks, integration, delivers)| Scenario { services, checks, integration, delivers },
+    let services = prop::collection::vec(services(), 1..=6);
+    (services, red(), red(), prop::bool::weighted(0.8), prop::bool::weighted(0.3)).prop_map(
+        |(services, checks, integration, delivers, shares)| Scenario {
+            services,
+            checks,
+            integration,
+            delivers,
+            shares,
+        },
     )
 }
 
@@ -96,6 +105,7 @@ impl Scenario {
             checks: Some(false),
             integration: Some(false),
             delivers: true,
+            shares: false,
         }
     }
 
@@ -107,6 +117,11 @@ impl Scenario {
             if service.is_component { a_component(&name) } else { a_service(&name) }
         };
         plan.services = self.services.iter().zip(names).map(spec).collect();
+        let tested = plan.services.iter().filter(|service| service.test.is_some());
+        let group: Vec<_> = tested.take(4).map(|service| service.name.clone()).collect();
+        if self.shares && group.len() > 1 {
+            plan.shared_builds = vec![group];
+        }
         plan.checks = plan.checks.filter(|_| self.checks.is_some());
         plan.integration = plan.integration.filter(|_| self.integration.is_some());
         plan
@@ -163,7 +178,7 @@ impl Scenario {
 
 impl Fates for Scenario {
     fn end(&self, world: &World, build: &FakeBuild) -> Option<FakeBuild> {
-        end_build(world, build, self.is_red(&build.request.attempt.task))
+        end_build(world, build, |task| self.is_red(task))
     }
 }
 

@@ -204,7 +204,7 @@ impl<'a> Scheduler<'a> {
             Step::Receive(number) => self.receive(number),
             Step::EndBuild(build) => {
                 if let Some(ended) = self.fates.end(self.world, &build) {
-                    let queue = QueueName::Stage(ended.request.attempt.task.stage);
+                    let queue = QueueName::Stage(ended.request.attempts[0].task.stage);
                     self.world.queue.put(queue, &ended.event(), Duration::ZERO);
                 }
             }
@@ -245,8 +245,10 @@ impl<'a> Scheduler<'a> {
         self.deliveries += 1;
         let is_early = self.deliveries <= DISTURBED;
         if let Some(rng) = self.rng.as_mut().filter(|_| is_early) {
-            // Before plan has written a run there is nothing that sweep could find; GitHub redelivers then.
-            if received.queue != QueueName::Plan && rng.u32(0..DISTURBED) < self.losses {
+            // Before plan has written a run there is nothing that sweep could find; GitHub redelivers then. What somebody
+            // has received comes again until it is done with.
+            let may_be_lost = received.queue != QueueName::Plan && received.receives == 1;
+            if may_be_lost && rng.u32(0..DISTURBED) < self.losses {
                 self.world.queue.delete(number);
                 return None;
             }

@@ -106,7 +106,7 @@ fn errors_read_well() {
     .collect();
     told.extend([error(""), error("[]"), error(&bomb), error(&" ".repeat(300_000))]);
     insta::assert_snapshot!(told.join("\n"), @r"
-    line 2, column 1: unknown field `servces`; did you mean `services`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
+    line 2, column 1: unknown field `servces`; did you mean `services`? allowed: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `shared_builds`, `older_runs`, `drafts`, `notifications`
     line 5, column 74: expected a percentage without `%`, 0 to 100, found the number `180`; `none` is allowed too
     line 5, column 74: expected a percentage without `%`, 0 to 100, found the text `lots`; `none` is allowed too
     line 5, column 64: unknown field `cov`; allowed: `command`, `coverage`, `not_below_base`, `reports`, `retries`, `environment`, `secrets`, `image`, `compute`, `timeout`
@@ -151,7 +151,7 @@ fn errors_read_well() {
     line 2, column 11: the tag `!ruby/object` is not allowed; quotes make text of a value, and no tag is needed
     line 2, column 1: the file must be one document, without a second `---`
     the file is empty; it begins with `version: 1`
-    line 1, column 1: expected a mapping (`key: value`), found a list; allowed keys: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `older_runs`, `drafts`, `notifications`
+    line 1, column 1: expected a mapping (`key: value`), found a list; allowed keys: `version`, `services`, `libraries`, `global`, `integration`, `checks`, `max_parallel_builds`, `shared_builds`, `older_runs`, `drafts`, `notifications`
     line 2, column 35: lists and mappings lie in each other deeper than 24 levels
     the file has more than the 262144 bytes that are allowed
     ");

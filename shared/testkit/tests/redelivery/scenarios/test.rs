@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use testkit::builders::a_plan;
+use domain::spec::Plan;
+use testkit::builders::{a_plan, name};
 use testkit::fakes::Trouble;
 
 use super::people::{again, delivered, redriven};
@@ -50,6 +51,45 @@ pub const SCENARIOS: &[Scenario] = &[
         before: |play| {
             play.red(SERVICE);
             play.push(1, &services(1));
+            play.until(TEST, &[SERVICE, EVENT])
+        },
+    },
+    Scenario {
+        name: "starts a build that two share",
+        does: &["store.write_task", "builds.start", "queue.send"],
+        before: |play| {
+            play.push(1, &sharing());
+            play.until(TEST, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "finds the build that another has started for both",
+        does: &["store.write_task"],
+        before: |play| {
+            play.push(1, &sharing());
+            let first = play.until(TEST, &[SERVICE]);
+            play.invoke(&first);
+            play.until(TEST, &["test/service-2"])
+        },
+    },
+    Scenario {
+        name: "died after its start, and finds the build with the one that shares it",
+        does: &["store.write_task"],
+        before: |play| {
+            play.builds_take(Duration::from_mins(10));
+            play.push(1, &sharing());
+            let start = play.until(TEST, &[SERVICE]);
+            play.world.wire.trouble_next("builds.start", Trouble::CrashAfter);
+            play.invoke(&start);
+            play.until(TEST, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "reads a build that two share, green and red",
+        does: &["builds.status", "artifacts.get", "store.write_both", "queue.send"],
+        before: |play| {
+            play.red("test/service-2");
+            play.push(1, &sharing());
             play.until(TEST, &[SERVICE, EVENT])
         },
     },
@@ -173,6 +213,11 @@ pub const SCENARIOS: &[Scenario] = &[
         before: |play| redriven(play, "builds.start"),
     },
 ];
+
+/// Two services whose tests share a build.
+fn sharing() -> Plan {
+    Plan { shared_builds: vec![vec![name("service-1"), name("service-2")]], ..services(2) }
+}
 
 /// Only one build at a time, for a while.
 fn busy(play: &mut Play) {
