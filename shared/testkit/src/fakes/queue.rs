@@ -134,8 +134,8 @@ impl MemoryQueue {
             let message = state.messages.get_mut(&number)?;
             message.receives += 1;
             message.visible = until;
-            let (queue, body, receives) = (message.queue, message.body.clone(), message.receives);
-            let received = Received { queue, number, body, receives };
+            let (queue, body) = (message.queue, message.body.clone());
+            let received = Received { queue, number, body, receives: message.receives };
             if message.receives <= most_receives(message.queue) {
                 return Some(received);
             }

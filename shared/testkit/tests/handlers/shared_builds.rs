@@ -56,7 +56,8 @@ impl Shared {
     }
 
     fn verdicts(&self) -> String {
-        self.tasks.iter().map(|task| format!("{} {}\n", task.id, verdict(&self.world, task))).collect()
+        let told = self.tasks.iter().map(|task| format!("{} {}", task.id, verdict(&self.world, task)));
+        told.collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -165,12 +166,12 @@ async fn those_share_that_have_to_be_tested_at_all() {
     plan(&world, &later).await;
     let tell = |task: &Task| {
         let shares: Vec<&str> = task.shares.iter().map(ServiceName::as_str).collect();
-        format!("{} at place {} [{}] {}\n", task.id, task.place, shares.join(" "), task.why)
+        format!("{} at place {} [{}] {}", task.id, task.place, shares.join(" "), task.why)
     };
     let head = world.store.heads().into_iter().find(|head| head.id.sha == later.sha).expect("planned");
-    let tests: String =
-        world.store.tasks_of(&head.id).iter().filter(|task| task.id.stage == Stage::Test).map(tell).collect();
-    insta::assert_snapshot!(tests, @r"
+    let tests = world.store.tasks_of(&head.id);
+    let tests = tests.iter().filter(|task| task.id.stage == Stage::Test).map(tell);
+    insta::assert_snapshot!(tests.collect::<Vec<_>>().join("\n"), @r"
     test/service-1 at place 2 [service-1 service-3] no earlier run has passed with the same content; in one build: `service-1`, `service-3`
     test/service-2 at place 0 [] the same content passed in the run of `0a00001`
     test/service-3 at place 2 [service-1 service-3] no earlier run has passed with the same content; in one build: `service-1`, `service-3`

@@ -1,6 +1,7 @@
 //! Services that share a build.
 
 use super::{told, tree};
+use crate::ids::ServiceName;
 use crate::planning::plan;
 
 #[test]
@@ -10,7 +11,7 @@ fn groups_are_as_the_file_says() {
     let groups: Vec<String> = plan
         .shared_builds
         .iter()
-        .map(|group| group.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "))
+        .map(|group| group.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(groups, ["api_gateway authentication"]);
 }
