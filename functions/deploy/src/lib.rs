@@ -10,7 +10,8 @@ use domain::keys;
 use domain::next::Learned;
 use domain::policy::violations;
 use domain::ports::{
-    Answer, Application, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Written,
+    Answer, Application, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Standing,
+    Written,
 };
 use domain::run::{Delivery, Ticket};
 use domain::task::{Applied, ObjectName, Output, PinnedImage, Verdict};
@@ -112,16 +113,11 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             at: case.task.started.unwrap_or(case.now),
         };
         let release = Release::followed_by(before.as_ref(), release);
-        // Others may have brought the service on its way back, or the run to its end, while this one read and rendered.
-        if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
-            return Ok(PASSED_BY);
-        }
-        if let Some(waiting) = self.lock(case, delivery).await? {
-            return Ok(waiting);
-        }
-        Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects).await? {
+        let turn = Turn { work: self, case, delivery, release: &release };
+        Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects, &turn).await? {
+            Application::Overtaken => return turn.passed_by().await,
             Application::Done => {
-                let pruned = match self.prune(case, delivery, release).await? {
+                let pruned = match self.prune(&turn).await? {
                     Ok(pruned) => pruned,
                     Err(waiting) => return Ok(waiting),
                 };
@@ -171,17 +167,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             ..target.clone()
         };
         let release = Release::followed_by(current.as_ref(), release);
-        if self.store.set_current(&delivery.environment, &release).await? == Written::Conflict {
-            return Ok(PASSED_BY);
-        }
-        if let Some(waiting) = self.lock(case, delivery).await? {
-            return Ok(waiting);
-        }
-        Ok(Learned::Concluded(match self.cluster.apply(&objects).await? {
+        let turn = Turn { work: self, case, delivery, release: &release };
+        Ok(Learned::Concluded(match self.cluster.apply(&objects, &turn).await? {
+            Application::Overtaken => return turn.passed_by().await,
             Application::Done => {
                 let applied =
                     Applied { manifests: release.manifests.clone(), objects: release.objects.clone() };
-                let pruned = match self.prune(case, delivery, release).await? {
+                let pruned = match self.prune(&turn).await? {
                     Ok(pruned) => pruned,
                     Err(waiting) => return Ok(waiting),
                 };
@@ -199,19 +191,15 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
 
     /// Deletes what earlier releases of the service applied and this one does not name; answers the words for people, or
     /// what it means for the task that the environment is another run's by now.
-    async fn prune(
-        &self,
-        case: &Case<'_>,
-        delivery: &Delivery,
-        release: Release,
-    ) -> Answer<Result<String, Learned>> {
+    async fn prune(&self, turn: &Turn<'_, S, A, C>) -> Answer<Result<String, Learned>> {
+        let Turn { case, delivery, release, .. } = turn;
         if release.leftovers.is_empty() {
             return Ok(Ok(String::new()));
         }
-        if let Some(waiting) = self.lock(case, delivery).await? {
-            return Ok(Err(waiting));
-        }
-        let outcomes = self.cluster.prune(&owner(case, &release.service), &release.leftovers).await?;
+        let owner = owner(case, &release.service);
+        let Some(outcomes) = self.cluster.prune(&owner, &release.leftovers, turn).await? else {
+            return turn.passed_by().await.map(Err);
+        };
         let outcomes: Vec<_> = release.leftovers.iter().zip(outcomes).collect();
         let words = pruned_words(&outcomes);
         let kept = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Leftover::Kept(_)));
@@ -219,7 +207,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         if kept != release.leftovers {
             // Whoever has recorded a later release meanwhile has taken these over from the earlier one.
             let (Written::Yes | Written::Conflict) =
-                self.store.set_current(&delivery.environment, &release.pruned(kept)).await?;
+                self.store.set_current(&delivery.environment, &(*release).clone().pruned(kept)).await?;
         }
         Ok(Ok(words))
     }
@@ -233,6 +221,36 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         serde_json::from_slice(&text).map_err(|error| {
             Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error)
         })
+    }
+}
+
+/// A release's turn in its environment: it is recorded as the current one, and its run holds the lock.
+struct Turn<'a, S, A, C> {
+    work: &'a Deployment<S, A, C>,
+    case: &'a Case<'a>,
+    delivery: &'a Delivery,
+    release: &'a Release,
+}
+
+impl<S: Environments, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
+    /// Takes the turn, also where it had it before; answers what it means for the task that others have it by now: they
+    /// may have brought the service on its way back, or the run to its end, while this one read, rendered or lay still.
+    async fn taken(&self) -> Answer<Option<Learned>> {
+        if self.work.store.set_current(&self.delivery.environment, self.release).await? == Written::Conflict {
+            return Ok(Some(PASSED_BY));
+        }
+        self.work.lock(self.case, self.delivery).await
+    }
+
+    /// What it means for the task that the turn was lost under way.
+    async fn passed_by(&self) -> Answer<Learned> {
+        Ok(self.taken().await?.unwrap_or(Learned::InProgress { ask_again: Some(WAITING) }))
+    }
+}
+
+impl<S: Environments, A: Artifacts, C: Cluster> Standing for Turn<'_, S, A, C> {
+    async fn holds(&self) -> Answer<bool> {
+        Ok(self.taken().await?.is_none())
     }
 }
 

@@ -51,9 +51,10 @@ impl ClusterAccess {
             .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
             .collect();
         let cluster = Cluster::from_kubeconfig(&self.administrator).await?;
-        match cluster.apply(&namespaces).await.context("making the namespaces of the operator's file")? {
+        match cluster.apply(&namespaces, &()).await.context("making the namespaces of the operator's file")? {
             Application::Done => Ok(()),
             Application::Refused(reason) => bail!("the cluster refuses a namespace: {reason}"),
+            Application::Overtaken => bail!("somebody else makes the namespaces"),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Server-side apply of a set of objects, in an order that works.
 
-use domain::ports::Fault;
-use domain::ports::{Answer, Application};
+use domain::ports::{Answer, Application, Fault, Standing};
 use domain::task::ObjectName;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -9,7 +8,8 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 use crate::FIELD_MANAGER;
-use crate::fault::ask;
+use crate::fault::{Failure, ask_as_long_as};
+use crate::guard::Guard;
 use crate::kinds::{Kinds, Tier, tier};
 use crate::refusal;
 
@@ -17,19 +17,25 @@ use crate::refusal;
 const IN_PARALLEL: usize = 8;
 
 /// Applies tier after tier; a tier with refused objects is the last one.
-pub(crate) async fn apply(client: &Client, kinds: &Kinds, objects: &[Value]) -> Answer<Application> {
+pub(crate) async fn apply(
+    client: &Client,
+    kinds: &Kinds,
+    objects: &[Value],
+    guard: &Guard<'_, impl Standing>,
+) -> Answer<Application> {
     for current in [Tier::Ground, Tier::Configuration, Tier::Services, Tier::Workloads] {
         let mut calls = Vec::new();
         for object in objects {
             if tier(text(object, "/kind")) == current {
-                calls.push(apply_one(client, kinds, object));
+                calls.push(apply_one(client, kinds, object, guard));
             }
         }
-        let refusals: Vec<String> = futures::stream::iter(calls)
-            .buffer_unordered(IN_PARALLEL)
-            .try_filter_map(|outcome| async { Ok(outcome) })
-            .try_collect()
-            .await?;
+        let outcomes: Vec<Outcome> =
+            futures::stream::iter(calls).buffer_unordered(IN_PARALLEL).try_collect().await?;
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Overtaken)) {
+            return Ok(Application::Overtaken);
+        }
+        let refusals: Vec<String> = outcomes.into_iter().filter_map(Outcome::refusal).collect();
         if !refusals.is_empty() {
             return Ok(Application::Refused(refusals.join("; ")));
         }
@@ -37,8 +43,26 @@ pub(crate) async fn apply(client: &Client, kinds: &Kinds, objects: &[Value]) -> 
     Ok(Application::Done)
 }
 
-/// Answers the sentence of a refusal, or none when the object is applied.
-async fn apply_one(client: &Client, kinds: &Kinds, object: &Value) -> Result<Option<String>, Fault> {
+/// What became of one object.
+enum Outcome {
+    Applied,
+    /// The sentence for people.
+    Refused(String),
+    Overtaken,
+}
+
+impl Outcome {
+    fn refusal(self) -> Option<String> {
+        if let Self::Refused(sentence) = self { Some(sentence) } else { None }
+    }
+}
+
+async fn apply_one(
+    client: &Client,
+    kinds: &Kinds,
+    object: &Value,
+    guard: &Guard<'_, impl Standing>,
+) -> Result<Outcome, Fault> {
     let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
     let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
     let label = ObjectName {
@@ -49,25 +73,28 @@ async fn apply_one(client: &Client, kinds: &Kinds, object: &Value) -> Result<Opt
     }
     .to_string();
     if api_version.is_empty() || kind.is_empty() || name.is_empty() {
-        return Ok(Some(format!("{label} lacks `apiVersion`, `kind` or `metadata.name`")));
+        return Ok(Outcome::Refused(format!("{label} lacks `apiVersion`, `kind` or `metadata.name`")));
     }
     let found = kinds.find(client, api_version, kind).await;
     let Some(known) =
         found.map_err(|failure| failure.fault(&format!("could not ask for the kinds of `{api_version}`")))?
     else {
-        return Ok(Some(format!("{label}: the cluster does not serve `{kind}` in `{api_version}`")));
+        return Ok(Outcome::Refused(format!(
+            "{label}: the cluster does not serve `{kind}` in `{api_version}`"
+        )));
     };
     let api: Api<DynamicObject> = match (known.namespaced, namespace) {
-        (true, "") => return Ok(Some(format!("{label} lacks `metadata.namespace`"))),
+        (true, "") => return Ok(Outcome::Refused(format!("{label} lacks `metadata.namespace`"))),
         (true, namespace) => Api::namespaced_with(client.clone(), namespace, &known.resource),
         (false, _) => Api::all_with(client.clone(), &known.resource),
     };
     let intent = Patch::Apply(without_bookkeeping(object));
     let parameters = PatchParams::apply(FIELD_MANAGER);
-    match ask(|| api.patch(name, &parameters, &intent)).await {
-        Ok(_) => Ok(None),
+    match ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await {
+        Ok(_) => Ok(Outcome::Applied),
+        Err(Failure::Overtaken) => Ok(Outcome::Overtaken),
         Err(failure) => match refusal::sentence(&label, &failure) {
-            Some(sentence) => Ok(Some(sentence)),
+            Some(sentence) => Ok(Outcome::Refused(sentence)),
             None => Err(failure.fault(&format!("could not apply {label}"))),
         },
     }

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use domain::ports::{Advice, Fault};
+use domain::ports::{Advice, Fault, Standing};
 use kube::Error;
+
+use crate::guard::Guard;
 
 /// One request, from sending to the last byte.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
@@ -19,6 +21,10 @@ pub(crate) enum Failure {
     Client(Error),
     /// Nothing came in time.
     Silence,
+    /// It was not sent: the change is no longer wanted.
+    Overtaken,
+    /// It was not sent: nobody could tell whether the change is still wanted.
+    Unknown(Fault),
 }
 
 /// Makes a repeatable request, again after failures that pass by themselves.
@@ -27,8 +33,25 @@ where
     Call: Fn() -> Reply,
     Reply: Future<Output = kube::Result<T>>,
 {
+    ask_as_long_as(&Guard::new(&()), call).await
+}
+
+/// Makes a repeatable change, each time only as long as it is wanted.
+pub(crate) async fn ask_as_long_as<T, Call, Reply>(
+    guard: &Guard<'_, impl Standing>,
+    call: Call,
+) -> Result<T, Failure>
+where
+    Call: Fn() -> Reply,
+    Reply: Future<Output = kube::Result<T>>,
+{
     let mut waits = WAITS.into_iter();
     loop {
+        match guard.holds().await {
+            Ok(true) => {}
+            Ok(false) => return Err(Failure::Overtaken),
+            Err(fault) => return Err(Failure::Unknown(fault)),
+        }
         let failure = match tokio::time::timeout(REQUEST_TIMEOUT, call()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => Failure::Client(error),
@@ -50,7 +73,7 @@ impl Failure {
                     && self.retry_after().is_none_or(|wait| wait.as_secs() <= 1)
             }
             Self::Client(Error::Service(_) | Error::HyperError(_)) => true,
-            Self::Client(_) | Self::Silence => false,
+            Self::Client(_) | Self::Silence | Self::Overtaken | Self::Unknown(_) => false,
         }
     }
 
@@ -70,6 +93,8 @@ impl Failure {
         let retry_after = self.retry_after();
         match self {
             Self::Silence => Fault::retry(what, "the API server did not answer in time"),
+            Self::Overtaken => Fault::retry(what, "it is no longer wanted"),
+            Self::Unknown(fault) => fault,
             Self::Client(Error::Service(source)) => Fault::retry(what, source),
             Self::Client(Error::HyperError(source)) => Fault::retry(what, source),
             Self::Client(Error::ReadEvents(source)) => Fault::retry(what, source),

@@ -6,6 +6,7 @@ mod apply;
 mod client;
 mod evidence;
 mod fault;
+mod guard;
 mod kinds;
 mod probe;
 mod prune;
@@ -16,10 +17,11 @@ mod workload;
 
 use std::time::Duration;
 
-use domain::ports::{self, Answer, Application, Fault, Leftover, ProbeAnswer, Rollout};
+use domain::ports::{self, Answer, Application, Fault, Leftover, ProbeAnswer, Rollout, Standing};
 use domain::task::ObjectName;
 use kube::Client;
 
+use crate::guard::Guard;
 pub use crate::kinds::is_workload;
 
 /// The name under which Slipway owns the fields that it applies.
@@ -43,12 +45,17 @@ impl Cluster {
 }
 
 impl ports::Cluster for Cluster {
-    async fn apply(&self, objects: &[serde_json::Value]) -> Answer<Application> {
-        apply::apply(&self.client, &self.kinds, objects).await
+    async fn apply(&self, objects: &[serde_json::Value], standing: &impl Standing) -> Answer<Application> {
+        apply::apply(&self.client, &self.kinds, objects, &Guard::new(standing)).await
     }
 
-    async fn prune(&self, owner: &str, objects: &[ObjectName]) -> Answer<Vec<Leftover>> {
-        prune::prune(&self.client, &self.kinds, owner, objects).await
+    async fn prune(
+        &self,
+        owner: &str,
+        objects: &[ObjectName],
+        standing: &impl Standing,
+    ) -> Answer<Option<Vec<Leftover>>> {
+        prune::prune(&self.client, &self.kinds, owner, objects, &Guard::new(standing)).await
     }
 
     async fn rollout(&self, workload: &ObjectName, patience: Duration) -> Answer<Rollout> {

@@ -40,7 +40,7 @@ async fn a_delivery_serves_and_repeats(lab: &Lab, space: String) -> anyhow::Resu
     // In an order that works only if the adapter sorts them.
     let objects = [lab.serving(&space, "1"), service(&space), config_map(&space, "a"), namespace(&space)];
     for _ in 0..2 {
-        ensure!(cluster.apply(&objects).await? == Application::Done);
+        ensure!(cluster.apply(&objects, &()).await? == Application::Done);
     }
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     if lab.carries_traffic {
@@ -49,7 +49,9 @@ async fn a_delivery_serves_and_repeats(lab: &Lab, space: String) -> anyhow::Resu
         ensure!(cluster.probe(&space, "web", 8000, "/absent").await?.status == 404);
     }
     // The next generation, and the applied ConfigMap changes in place.
-    ensure!(cluster.apply(&[lab.serving(&space, "2"), config_map(&space, "b")]).await? == Application::Done);
+    ensure!(
+        cluster.apply(&[lab.serving(&space, "2"), config_map(&space, "b")], &()).await? == Application::Done
+    );
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     let stranger = lab.stranger().await?;
     let map: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
@@ -82,20 +84,20 @@ async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()
         Application::Refused(sentence) => Ok(sentence),
         Application::Done => Err(anyhow::anyhow!("expected a refusal")),
     };
-    let nowhere = refused(cluster.apply(&[config_map(&space, "a")]).await?)?;
+    let nowhere = refused(cluster.apply(&[config_map(&space, "a")], &()).await?)?;
     ensure!(
         nowhere.contains(&format!("ConfigMap `{space}/web` is refused")) && nowhere.contains("not found"),
         "{nowhere}"
     );
 
-    ensure!(cluster.apply(&[namespace(&space)]).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space)], &()).await? == Application::Done);
     let mut invalid = lab.serving(&space, "1");
     invalid["spec"]["replicas"] = json!("many");
-    let invalid = refused(cluster.apply(&[invalid]).await?)?;
+    let invalid = refused(cluster.apply(&[invalid], &()).await?)?;
     ensure!(invalid.contains(&format!("Deployment `{space}/web` is refused")), "{invalid}");
 
     let unknown = json!({"apiVersion": "shop.example.com/v1", "kind": "Cart", "metadata": {"name": "a", "namespace": space}});
-    let unknown = refused(cluster.apply(&[unknown]).await?)?;
+    let unknown = refused(cluster.apply(&[unknown], &()).await?)?;
     ensure!(unknown.contains("does not serve `Cart` in `shop.example.com/v1`"), "{unknown}");
 
     let absent = cluster.rollout(&web(&space), Duration::from_secs(5)).await?;
@@ -108,12 +110,12 @@ async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()
 
 async fn another_manager_is_named(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
-    ensure!(cluster.apply(&[namespace(&space)]).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space)], &()).await? == Application::Done);
     let theirs = config_map(&space, "theirs");
     let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
         kube::Api::namespaced(lab.stranger().await?, &space);
     maps.patch("web", &PatchParams::apply("somebody"), &Patch::Apply(&theirs)).await?;
-    let application = cluster.apply(&[config_map(&space, "ours")]).await?;
+    let application = cluster.apply(&[config_map(&space, "ours")], &()).await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a conflict") };
     ensure!(sentence.contains("`.data.key` belongs to `somebody`"), "{sentence}");
     ensure!(maps.get("web").await?.data.context("data")?["key"] == "theirs");
@@ -146,7 +148,7 @@ async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyho
         claim("scratch", "allow"),
         serving,
     ];
-    ensure!(cluster.apply(&objects).await? == Application::Done);
+    ensure!(cluster.apply(&objects, &()).await? == Application::Done);
     let called = |api_version: &str, kind: &str, name: &str| ObjectName {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
@@ -194,22 +196,22 @@ async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyho
 async fn a_missing_image_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
     let objects = [namespace(&space), lab.serving(&space, "1")];
-    ensure!(cluster.apply(&objects).await? == Application::Done);
+    ensure!(cluster.apply(&objects, &()).await? == Application::Done);
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     // The old version goes on serving, and must not be taken for the new one.
-    ensure!(cluster.apply(&[Lab::without_image(&space, "2")]).await? == Application::Done);
+    ensure!(cluster.apply(&[Lab::without_image(&space, "2")], &()).await? == Application::Done);
     let rollout = rolled_out(lab, &space).await?;
     let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
     ensure!(evidence[0].contains("the image `127.0.0.1:9/nopull:1` cannot be pulled"), "{evidence:?}");
     // Back to the version that worked: its pods still run.
-    ensure!(cluster.apply(&[lab.serving(&space, "1")]).await? == Application::Done);
+    ensure!(cluster.apply(&[lab.serving(&space, "1")], &()).await? == Application::Done);
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     Ok(())
 }
 
 async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
-    ensure!(cluster.apply(&[namespace(&space), lab.crashing(&space, "1")]).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space), lab.crashing(&space, "1")], &()).await? == Application::Done);
     let rollout = rolled_out(lab, &space).await?;
     let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
     ensure!(evidence[0].contains("container `app`") && evidence[0].contains("exit code 1"), "{evidence:?}");
@@ -220,8 +222,10 @@ async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
 /// Without rights nothing is tried again, and the words are the API server's.
 async fn missing_rights_are_told(lab: &Lab, space: String) -> anyhow::Result<()> {
     let Some(powerless) = lab.powerless().await? else { return Ok(()) };
-    ensure!(lab.cluster().await?.apply(&[namespace(&space), service(&space)]).await? == Application::Done);
-    let application = powerless.apply(&[config_map(&space, "a")]).await?;
+    ensure!(
+        lab.cluster().await?.apply(&[namespace(&space), service(&space)], &()).await? == Application::Done
+    );
+    let application = powerless.apply(&[config_map(&space, "a")], &()).await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a refusal") };
     ensure!(
         sentence.contains(&format!("ConfigMap `{space}/web` is refused"))
@@ -244,7 +248,7 @@ async fn patience_ends(lab: &Lab, space: String) -> anyhow::Result<()> {
     let pod = &mut never_ready["spec"]["template"]["spec"];
     pod["nodeSelector"] = json!({"no-such": "node"});
     pod["containers"][0]["readinessProbe"]["httpGet"]["path"] = json!("/absent");
-    ensure!(cluster.apply(&[namespace(&space), never_ready]).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space), never_ready], &()).await? == Application::Done);
     let begun = Instant::now();
     let rollout = cluster.rollout(&web(&space), Duration::from_secs(3)).await?;
     ensure!(matches!(rollout, Rollout::Progressing(_)), "{rollout:?}");

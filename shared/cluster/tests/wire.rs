@@ -1,6 +1,7 @@
 //! What goes over the wire when the API server is slow, busy, broken or against us.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use cluster::Cluster;
-use domain::ports::{Advice, Application, Cluster as _, Rollout};
+use domain::ports::{Advice, Answer, Application, Cluster as _, Leftover, Rollout, Standing};
 use domain::task::ObjectName;
 use serde_json::{Value, json};
 
@@ -99,11 +100,57 @@ async fn kinds_are_asked_for_once_and_a_short_failure_is_passed_over() -> anyhow
         .answer(PATCH_B, 200, config_map("b"));
     let cluster = server.start().await?;
     for _ in 0..2 {
-        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")]).await?, Application::Done);
+        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")], &()).await?, Application::Done);
     }
     assert_eq!(server.asked("GET /api/v1"), 1);
     assert_eq!(server.asked(PATCH_A), 3);
     Ok(())
+}
+
+/// Answers the same each time, and counts how often it is asked.
+struct Answering(bool, AtomicUsize);
+
+impl Standing for Answering {
+    async fn holds(&self) -> Answer<bool> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Ok(self.0)
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_wanted_is_not_sent_and_one_answer_holds_for_a_while() -> anyhow::Result<()> {
+    for (wanted, outcome, sent) in [(true, Application::Done, 1), (false, Application::Overtaken, 0)] {
+        let server = ApiServer::default()
+            .answer("GET /api/v1", 200, core_kinds())
+            .answer(PATCH_A, 200, config_map("a"))
+            .answer(PATCH_B, 200, config_map("b"))
+            .answer("GET /api/v1/namespaces/shop/configmaps/a", 200, owned())
+            .answer("DELETE /api/v1/namespaces/shop/configmaps/a", 200, config_map("a"));
+        let cluster = server.start().await?;
+        let standing = Answering(wanted, AtomicUsize::new(0));
+        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")], &standing).await?, outcome);
+        assert_eq!(
+            standing.1.load(Ordering::Relaxed),
+            if wanted { 1 } else { 2 },
+            "each of both when refused"
+        );
+        let pruned = cluster.prune("us/shop/web", &[name_of("a")], &standing).await?;
+        assert_eq!(pruned, wanted.then(|| vec![Leftover::Pruned]));
+        let changes = [PATCH_A, PATCH_B, "DELETE /api/v1/namespaces/shop/configmaps/a"];
+        assert_eq!(changes.map(|change| server.asked(change)), [sent; 3]);
+    }
+    Ok(())
+}
+
+fn owned() -> Value {
+    let mut object = config_map("a");
+    object["metadata"]["annotations"] = json!({ "slipway.dev/owner": "us/shop/web" });
+    object
+}
+
+fn name_of(name: &str) -> ObjectName {
+    let (api_version, kind, namespace) = ("v1".to_owned(), "ConfigMap".to_owned(), "shop".to_owned());
+    ObjectName { api_version, kind, namespace, name: name.to_owned() }
 }
 
 #[tokio::test]
@@ -111,7 +158,7 @@ async fn a_busy_api_server_is_given_the_time_it_asks_for() -> anyhow::Result<()>
     let mut busy = status_object(429, "too many requests");
     busy["details"] = json!({"retryAfterSeconds": 7});
     let server = ApiServer::default().answer("GET /api/v1", 200, core_kinds()).answer(PATCH_A, 429, busy);
-    let fault = server.start().await?.apply(&[config_map("a")]).await.expect_err("busy");
+    let fault = server.start().await?.apply(&[config_map("a")], &()).await.expect_err("busy");
     assert_eq!(fault.advice, Advice::Retry(Some(Duration::from_secs(7))));
     assert_eq!(fault.chain(), "could not apply ConfigMap `shop/a`: too many requests");
     assert_eq!(server.asked(PATCH_A), 1);
@@ -121,7 +168,7 @@ async fn a_busy_api_server_is_given_the_time_it_asks_for() -> anyhow::Result<()>
 #[tokio::test]
 async fn an_unreachable_api_server_is_tried_again_later_and_no_secret_is_told() -> anyhow::Result<()> {
     let cluster = Cluster::from_kubeconfig(&kubeconfig("http://127.0.0.1:9")).await?;
-    let fault = cluster.apply(&[config_map("a")]).await.expect_err("unreachable");
+    let fault = cluster.apply(&[config_map("a")], &()).await.expect_err("unreachable");
     assert_eq!(fault.advice, Advice::Retry(None));
     assert!(!fault.chain().contains("very-secret"), "{}", fault.chain());
     Ok(())
@@ -130,7 +177,7 @@ async fn an_unreachable_api_server_is_tried_again_later_and_no_secret_is_told() 
 #[tokio::test]
 async fn refused_credentials_are_no_reason_to_try_again() -> anyhow::Result<()> {
     let server = ApiServer::default().answer("GET /api/v1", 401, status_object(401, "Unauthorized"));
-    let fault = server.start().await?.apply(&[config_map("a")]).await.expect_err("unauthorized");
+    let fault = server.start().await?.apply(&[config_map("a")], &()).await.expect_err("unauthorized");
     assert_eq!(fault.advice, Advice::Reject);
     assert!(fault.what.contains("renew the secret"), "{}", fault.what);
     Ok(())
@@ -145,7 +192,7 @@ async fn every_refused_object_of_a_tier_is_named_and_later_tiers_are_left_alone(
         .answer(PATCH_B, 403, status_object(403, quota));
     let service =
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": "shop"}});
-    let application = server.start().await?.apply(&[service, config_map("a"), config_map("b")]).await?;
+    let application = server.start().await?.apply(&[service, config_map("a"), config_map("b")], &()).await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a refusal") };
     for part in
         ["ConfigMap `shop/a` is refused: ConfigMap \"a\" is invalid", "ConfigMap `shop/b` is refused", quota]

@@ -13,6 +13,28 @@ pub enum Application {
     Done,
     /// The API server refuses an object; the sentence names it and the field.
     Refused(String),
+    /// What was being applied is no longer what should run: the rest was not sent.
+    Overtaken,
+}
+
+/// How old the last answer of a [`Standing`] may be when a change goes out to the cluster.
+pub const STANDING_HOLDS: Duration = Duration::from_secs(2);
+
+/// Whether a change of the cluster is still wanted.
+///
+/// The cluster itself knows no order of releases. Hence a change asks before its first request, and again before each
+/// one that goes out later than [`STANDING_HOLDS`] after the last answer was asked for: an invocation that lay still for
+/// a while does not overwrite what others have applied meanwhile.
+pub trait Standing: Send + Sync {
+    /// Whether it is.
+    fn holds(&self) -> impl Future<Output = Answer<bool>> + Send;
+}
+
+/// Nobody else changes these objects.
+impl Standing for () {
+    async fn holds(&self) -> Answer<bool> {
+        Ok(true)
+    }
 }
 
 /// What became of an object that its service's manifests no longer name.
@@ -50,16 +72,23 @@ pub struct ProbeAnswer {
 
 /// The cluster.
 pub trait Cluster: Send + Sync {
-    /// Applies the objects (JSON of Kubernetes objects with their namespace set) in an order that works, server-side, as field manager `slipway`.
-    fn apply(&self, objects: &[serde_json::Value]) -> impl Future<Output = Answer<Application>> + Send;
+    /// Applies the objects (JSON of Kubernetes objects with their namespace set) in an order that works, server-side, as
+    /// field manager `slipway`, as long as its standing holds.
+    fn apply(
+        &self,
+        objects: &[serde_json::Value],
+        standing: &impl Standing,
+    ) -> impl Future<Output = Answer<Application>> + Send;
     /// Deletes those of the objects whose annotation `slipway.dev/owner` still names the owner; answers what became of each,
     /// in the same order. Namespaces, volume claims and definitions of kinds stay unless their annotation
-    /// `slipway.dev/prune` says `allow`, and whatever it says `keep` of.
+    /// `slipway.dev/prune` says `allow`, and whatever it says `keep` of. None where its standing does not hold: the rest
+    /// was not deleted.
     fn prune(
         &self,
         owner: &str,
         objects: &[ObjectName],
-    ) -> impl Future<Output = Answer<Vec<Leftover>>> + Send;
+        standing: &impl Standing,
+    ) -> impl Future<Output = Answer<Option<Vec<Leftover>>>> + Send;
     /// Waits up to `patience` for the workload's newest generation and says how it fares.
     fn rollout(
         &self,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::ports::{Answer, Application, Cluster, Leftover, ProbeAnswer, Rollout};
+use domain::ports::{Answer, Application, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
 use domain::task::ObjectName;
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -89,6 +89,37 @@ impl MemoryCluster {
     }
 }
 
+impl MemoryCluster {
+    /// A change whose standing holds by an answer that is young enough when it takes effect; none where it does not.
+    async fn change<T>(
+        &self,
+        call: &'static str,
+        standing: &impl Standing,
+        asked: &mut Option<Timestamp>,
+        effect: impl Fn(&mut State, Timestamp) -> T,
+    ) -> Answer<Option<T>> {
+        loop {
+            let is_young = |now: Timestamp| asked.is_some_and(|at| now.since(at) < STANDING_HOLDS);
+            if !is_young(self.clock.now()) {
+                let now = self.clock.now();
+                if !standing.holds().await? {
+                    return Ok(None);
+                }
+                *asked = Some(now);
+            }
+            // The request may have lain on its way: what is old by now was never sent.
+            let sent = || {
+                let now = self.clock.now();
+                let is_young = asked.is_some_and(|at| now.since(at) < STANDING_HOLDS);
+                Ok(is_young.then(|| self.state.with(|state| effect(state, now))))
+            };
+            if let Some(done) = self.wire.call(call, sent).await? {
+                return Ok(Some(done));
+            }
+        }
+    }
+}
+
 impl State {
     /// How what is applied under the name fares.
     fn fate(&self, name: &str) -> Fate {
@@ -147,21 +178,29 @@ impl State {
 }
 
 impl Cluster for MemoryCluster {
-    async fn apply(&self, objects: &[Value]) -> Answer<Application> {
+    async fn apply(&self, objects: &[Value], standing: &impl Standing) -> Answer<Application> {
+        let mut asked = None;
         for object in objects {
-            let now = self.clock.now();
-            let apply = |state: &mut State| state.apply(object, now);
-            let refused = self.wire.call("cluster.apply", || Ok(self.state.with(apply))).await?;
-            if let Some(sentence) = refused {
-                return Ok(Application::Refused(sentence));
+            let refused = self
+                .change("cluster.apply", standing, &mut asked, |state, now| state.apply(object, now))
+                .await?;
+            match refused {
+                None => return Ok(Application::Overtaken),
+                Some(Some(sentence)) => return Ok(Application::Refused(sentence)),
+                Some(None) => {}
             }
         }
         Ok(Application::Done)
     }
 
-    async fn prune(&self, owner: &str, objects: &[ObjectName]) -> Answer<Vec<Leftover>> {
-        let prune = |state: &mut State| objects.iter().map(|object| state.prune(owner, object)).collect();
-        self.wire.call("cluster.prune", || Ok(self.state.with(prune))).await
+    async fn prune(
+        &self,
+        owner: &str,
+        objects: &[ObjectName],
+        standing: &impl Standing,
+    ) -> Answer<Option<Vec<Leftover>>> {
+        let prune = |state: &mut State, _| objects.iter().map(|object| state.prune(owner, object)).collect();
+        self.change("cluster.prune", standing, &mut None, prune).await
     }
 
     async fn rollout(&self, workload: &ObjectName, _patience: Duration) -> Answer<Rollout> {

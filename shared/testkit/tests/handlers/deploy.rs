@@ -3,7 +3,7 @@
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
-use domain::ports::{Cluster as _, Environments as _, Release};
+use domain::ports::{Cluster as _, Environments as _, Release, STANDING_HOLDS};
 use domain::run::PhaseKind;
 use domain::run::Ticket;
 use domain::task::{Output, PinnedImage, Task};
@@ -205,6 +205,34 @@ async fn an_invocation_that_slept_through_the_end_of_its_run_takes_no_lock_and_a
     }
 }
 
+/// Whoever lies still for longer than a look at the lock holds changes nothing any more, wherever he fell asleep.
+#[tokio::test]
+async fn a_long_sleeper_applies_nothing_once_the_service_is_on_its_way_back() {
+    for polls in 1.. {
+        let (world, task, work) = begin();
+        world.wire.interleave();
+        let mut sleeper = Box::pin(wake(&world, &task, &work));
+        let mut context = Context::from_waker(Waker::noop());
+        if (0..polls).any(|_| sleeper.as_mut().poll(&mut context).is_ready()) {
+            return;
+        }
+        wake(&world, &task, &work).await;
+        let environment = testkit::builders::name("development");
+        let service = testkit::builders::name("service-1");
+        let (current, _) =
+            world.store.releases(&task.run.repository, &environment, &service).await.expect("memory answers");
+        let bad = current.expect("a release");
+        let back = Release { turn: bad.turn + 2, manifests: "1".repeat(64), ..bad };
+        let written = world.store.set_current(&environment, &back).await.expect("memory answers");
+        assert_eq!(written, domain::ports::Written::Yes);
+        let applied = world.cluster.applies().len();
+        world.clock.advance(STANDING_HOLDS);
+
+        sleeper.await;
+        assert_eq!(world.cluster.applies().len(), applied, "asleep at call {polls}");
+    }
+}
+
 /// The service's next release, whose manifests name one object less.
 #[tokio::test]
 async fn what_the_manifests_no_longer_name_is_pruned_as_far_as_it_is_the_services_own() {
@@ -225,7 +253,7 @@ async fn what_the_manifests_no_longer_name_is_pruned_as_far_as_it_is_the_service
         object("kept", own, "keep"),
         object("moved", "vive-sphere/bot-manager/service-2", ""),
     ];
-    world.cluster.apply(&objects).await.expect("memory answers");
+    world.cluster.apply(&objects, &()).await.expect("memory answers");
     let before = Release {
         service: "service-1".parse().expect("a name"),
         run: domain::ids::RunId { sha: testkit::builders::a_sha(9), ..task.run.clone() },
