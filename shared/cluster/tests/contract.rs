@@ -82,7 +82,9 @@ async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()
     let cluster = lab.cluster().await?;
     let refused = |application| match application {
         Application::Refused(sentence) => Ok(sentence),
-        Application::Done => Err(anyhow::anyhow!("expected a refusal")),
+        other @ (Application::Done | Application::Overtaken) => {
+            Err(anyhow::anyhow!("expected a refusal, not {other:?}"))
+        }
     };
     let nowhere = refused(cluster.apply(&[config_map(&space, "a")], &()).await?)?;
     ensure!(
@@ -165,7 +167,7 @@ async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyho
         called("apps/v1", "Deployment", "web"),
         called("shop.example.com/v1", "Cart", "a"),
     ];
-    let outcomes = cluster.prune("a", &left).await?;
+    let outcomes = cluster.prune("a", &left, &()).await?.context("nobody else is at work")?;
     let [old, kept, moved, never, data, scratch, web, cart] = outcomes.as_slice() else {
         anyhow::bail!("{outcomes:?}")
     };
