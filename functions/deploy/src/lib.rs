@@ -114,25 +114,32 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         };
         let release = Release::followed_by(before.as_ref(), release);
         let turn = Turn { work: self, case, delivery, release: &release };
-        Ok(Learned::Concluded(match self.cluster.apply(&rendered.objects, &turn).await? {
-            Application::Overtaken => return turn.passed_by().await,
-            Application::Done => {
-                let pruned = match self.prune(&turn).await? {
-                    Ok(pruned) => pruned,
-                    Err(waiting) => return Ok(waiting),
-                };
-                let summary =
-                    format!("{} objects applied in `{}`{pruned}", rendered.objects.len(), delivery.namespace);
-                Verdict::passed(
-                    summary,
-                    Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
-                )
-            }
-            Application::Refused(sentence) => {
-                let back = self.verified_before(case, delivery, &service.name, &release.manifests).await?;
-                Verdict::failed(sentence, Output::None).rolling_back(back)
-            }
-        }))
+        Ok(Learned::Concluded(
+            match self.cluster.apply(&rendered.objects, delivery.policy.conflicts, &turn).await? {
+                Application::Overtaken => return turn.passed_by().await,
+                Application::Done(taken) => {
+                    let pruned = match self.prune(&turn).await? {
+                        Ok(pruned) => pruned,
+                        Err(waiting) => return Ok(waiting),
+                    };
+                    let summary = format!(
+                        "{} objects applied in `{}`{}{pruned}",
+                        rendered.objects.len(),
+                        delivery.namespace,
+                        taken_words(&taken)
+                    );
+                    Verdict::passed(
+                        summary,
+                        Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
+                    )
+                }
+                Application::Refused(sentence) => {
+                    let back =
+                        self.verified_before(case, delivery, &service.name, &release.manifests).await?;
+                    Verdict::failed(sentence, Output::None).rolling_back(back)
+                }
+            },
+        ))
     }
 
     /// The release to go back to; none where nothing was ever verified, or the very same is.
@@ -168,9 +175,9 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         };
         let release = Release::followed_by(current.as_ref(), release);
         let turn = Turn { work: self, case, delivery, release: &release };
-        Ok(Learned::Concluded(match self.cluster.apply(&objects, &turn).await? {
+        Ok(Learned::Concluded(match self.cluster.apply(&objects, delivery.policy.conflicts, &turn).await? {
             Application::Overtaken => return turn.passed_by().await,
-            Application::Done => {
+            Application::Done(taken) => {
                 let applied =
                     Applied { manifests: release.manifests.clone(), objects: release.objects.clone() };
                 let pruned = match self.prune(&turn).await? {
@@ -178,7 +185,11 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                     Err(waiting) => return Ok(waiting),
                 };
                 Verdict::passed(
-                    format!("back to the release of `{}`{pruned}", target.run.sha.short()),
+                    format!(
+                        "back to the release of `{}`{}{pruned}",
+                        target.run.sha.short(),
+                        taken_words(&taken)
+                    ),
                     Output::Release(applied),
                 )
             }
@@ -277,6 +288,16 @@ fn against_policy(rendered: &Rendered, delivery: &Delivery) -> Option<String> {
 /// What a service is called among all that are delivered.
 fn owner(case: &Case<'_>, service: &ServiceName) -> String {
     format!("{}/{service}", case.head.id.repository)
+}
+
+/// `; Deployment `a/b`: taken over although …`, at most so many.
+fn taken_words(taken: &[String]) -> String {
+    let shown =
+        taken.iter().take(MOST_NAMES).map(|sentence| format!("; {sentence}")).collect::<Vec<_>>().concat();
+    match taken.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }
 
 /// `; pruned: Service `development/old`; kept: …`, at most so many names of each.

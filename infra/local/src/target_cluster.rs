@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cluster::Cluster;
 use domain::files::operator::OperatorFile;
+use domain::policy::Conflicts;
 use domain::ports::{Application, Cluster as _};
 use local_cluster::{Access, Certificate, Token};
 use local_engine::Engine;
@@ -51,8 +52,12 @@ impl ClusterAccess {
             .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
             .collect();
         let cluster = Cluster::from_kubeconfig(&self.administrator).await?;
-        match cluster.apply(&namespaces, &()).await.context("making the namespaces of the operator's file")? {
-            Application::Done => Ok(()),
+        match cluster
+            .apply(&namespaces, Conflicts::Refuse, &())
+            .await
+            .context("making the namespaces of the operator's file")?
+        {
+            Application::Done(_) => Ok(()),
             Application::Refused(reason) => bail!("the cluster refuses a namespace: {reason}"),
             Application::Overtaken => bail!("somebody else makes the namespaces"),
         }

@@ -1,5 +1,6 @@
 //! Server-side apply of a set of objects, in an order that works.
 
+use domain::policy::Conflicts;
 use domain::ports::{Answer, Application, Fault, Standing};
 use domain::task::ObjectName;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -21,13 +22,15 @@ pub(crate) async fn apply(
     client: &Client,
     kinds: &Kinds,
     objects: &[Value],
+    conflicts: Conflicts,
     guard: &Guard<'_, impl Standing>,
 ) -> Answer<Application> {
+    let mut taken = Vec::new();
     for current in [Tier::Ground, Tier::Configuration, Tier::Services, Tier::Workloads] {
         let mut calls = Vec::new();
         for object in objects {
             if tier(text(object, "/kind")) == current {
-                calls.push(apply_one(client, kinds, object, guard));
+                calls.push(apply_one(client, kinds, object, conflicts, guard));
             }
         }
         let outcomes: Vec<Outcome> =
@@ -35,32 +38,36 @@ pub(crate) async fn apply(
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Overtaken)) {
             return Ok(Application::Overtaken);
         }
-        let refusals: Vec<String> = outcomes.into_iter().filter_map(Outcome::refusal).collect();
+        let mut refusals = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Refused(sentence) => refusals.push(sentence),
+                Outcome::Taken(sentence) => taken.push(sentence),
+                Outcome::Applied | Outcome::Overtaken => {}
+            }
+        }
         if !refusals.is_empty() {
             return Ok(Application::Refused(refusals.join("; ")));
         }
     }
-    Ok(Application::Done)
+    Ok(Application::Done(taken))
 }
 
 /// What became of one object.
 enum Outcome {
     Applied,
+    /// Applied with fields of another manager; the sentence for people.
+    Taken(String),
     /// The sentence for people.
     Refused(String),
     Overtaken,
-}
-
-impl Outcome {
-    fn refusal(self) -> Option<String> {
-        if let Self::Refused(sentence) = self { Some(sentence) } else { None }
-    }
 }
 
 async fn apply_one(
     client: &Client,
     kinds: &Kinds,
     object: &Value,
+    conflicts: Conflicts,
     guard: &Guard<'_, impl Standing>,
 ) -> Result<Outcome, Fault> {
     let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
@@ -90,8 +97,18 @@ async fn apply_one(
     };
     let intent = Patch::Apply(without_bookkeeping(object));
     let parameters = PatchParams::apply(FIELD_MANAGER);
-    match ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await {
-        Ok(_) => Ok(Outcome::Applied),
+    let mut answer = ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await;
+    let mut taken = Outcome::Applied;
+    // Only who has been refused learns whose the fields were.
+    if conflicts == Conflicts::Take
+        && let Some(fields) = answer.as_ref().err().and_then(refusal::conflicting_fields)
+    {
+        taken = Outcome::Taken(format!("{label}: taken over although {fields}"));
+        let parameters = parameters.clone().force();
+        answer = ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await;
+    }
+    match answer {
+        Ok(_) => Ok(taken),
         Err(Failure::Overtaken) => Ok(Outcome::Overtaken),
         Err(failure) => match refusal::sentence(&label, &failure) {
             Some(sentence) => Ok(Outcome::Refused(sentence)),

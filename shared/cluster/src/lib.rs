@@ -17,6 +17,7 @@ mod workload;
 
 use std::time::Duration;
 
+use domain::policy::Conflicts;
 use domain::ports::{self, Answer, Application, Fault, Leftover, ProbeAnswer, Rollout, Standing};
 use domain::task::ObjectName;
 use kube::Client;
@@ -45,8 +46,13 @@ impl Cluster {
 }
 
 impl ports::Cluster for Cluster {
-    async fn apply(&self, objects: &[serde_json::Value], standing: &impl Standing) -> Answer<Application> {
-        apply::apply(&self.client, &self.kinds, objects, &Guard::new(standing)).await
+    async fn apply(
+        &self,
+        objects: &[serde_json::Value],
+        conflicts: Conflicts,
+        standing: &impl Standing,
+    ) -> Answer<Application> {
+        apply::apply(&self.client, &self.kinds, objects, conflicts, &Guard::new(standing)).await
     }
 
     async fn prune(

@@ -9,9 +9,13 @@ use crate::fault::Failure;
 /// The sentence when the object itself is refused; none when the failure may pass or is not about the object.
 pub(crate) fn sentence(label: &str, failure: &Failure) -> Option<String> {
     let Failure::Client(Error::Api(status)) = failure else { return None };
-    let field_conflict = status.code == 409 && !causes(status).is_empty();
     match status.code {
-        409 if field_conflict => Some(conflict(label, status)),
+        409 => conflicting_fields(failure).map(|fields| {
+            format!(
+                "{label} is refused: {fields}; let the other manager give the field up, leave it out of the manifest of \
+                 `{FIELD_MANAGER}`, or let the operator's file say `policy: {{conflicts: take}}`"
+            )
+        }),
         400 | 403..=406 | 413 | 415 | 422 => Some(format!("{label} is refused: {}", tidy(&status.message))),
         // API servers before 1.23 answer an invalid object with 500 and no reason; a passing fault has one.
         500 if status.reason.is_empty() && !status.message.is_empty() => {
@@ -21,19 +25,22 @@ pub(crate) fn sentence(label: &str, failure: &Failure) -> Option<String> {
     }
 }
 
-/// `conflict with "kubectl" using apps/v1` at `.spec.replicas`, for each field.
-fn conflict(label: &str, status: &Status) -> String {
-    let fields: Vec<String> = causes(status)
+/// What the API server says of each field as `conflict with "kubectl" using apps/v1` at `.spec.replicas`; none where
+/// nobody else owns one.
+pub(crate) fn conflicting_fields(failure: &Failure) -> Option<String> {
+    let Failure::Client(Error::Api(status)) = failure else { return None };
+    let causes = causes(status);
+    if status.code != 409 || causes.is_empty() {
+        return None;
+    }
+    let fields: Vec<String> = causes
         .iter()
         .map(|(message, field)| match message.split('"').nth(1) {
             Some(manager) => format!("`{field}` belongs to `{manager}`"),
             None => format!("`{field}`: {}", tidy(message)),
         })
         .collect();
-    format!(
-        "{label} is refused: {}; let the other manager give the field up, or leave it out of the manifest of `{FIELD_MANAGER}`",
-        fields.join(", ")
-    )
+    Some(fields.join(", "))
 }
 
 fn causes(status: &Status) -> Vec<(&str, &str)> {
@@ -68,7 +75,7 @@ mod tests {
             sentence("Deployment `a/b`", &conflict).as_deref(),
             Some(
                 "Deployment `a/b` is refused: `.spec.replicas` belongs to `kubectl`; let the other manager give the field up, \
-                 or leave it out of the manifest of `slipway`"
+                 leave it out of the manifest of `slipway`, or let the operator's file say `policy: {conflicts: take}`"
             )
         );
     }

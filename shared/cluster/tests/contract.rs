@@ -5,11 +5,15 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use domain::policy::Conflicts;
 use domain::ports::{Advice, Application, Cluster as _, Leftover, Rollout};
 use domain::task::ObjectName;
 use kube::api::{Patch, PatchParams};
 use lab::{Lab, PATIENCE, config_map, namespace, service, web};
 use serde_json::json;
+
+/// Nothing had to be taken from anybody.
+const DONE: Application = Application::Done(Vec::new());
 
 /// One test, because the cluster is started once and must be stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,7 +44,7 @@ async fn a_delivery_serves_and_repeats(lab: &Lab, space: String) -> anyhow::Resu
     // In an order that works only if the adapter sorts them.
     let objects = [lab.serving(&space, "1"), service(&space), config_map(&space, "a"), namespace(&space)];
     for _ in 0..2 {
-        ensure!(cluster.apply(&objects, &()).await? == Application::Done);
+        ensure!(cluster.apply(&objects, Conflicts::Refuse, &()).await? == DONE);
     }
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     if lab.carries_traffic {
@@ -50,7 +54,8 @@ async fn a_delivery_serves_and_repeats(lab: &Lab, space: String) -> anyhow::Resu
     }
     // The next generation, and the applied ConfigMap changes in place.
     ensure!(
-        cluster.apply(&[lab.serving(&space, "2"), config_map(&space, "b")], &()).await? == Application::Done
+        cluster.apply(&[lab.serving(&space, "2"), config_map(&space, "b")], Conflicts::Refuse, &()).await?
+            == DONE
     );
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     let stranger = lab.stranger().await?;
@@ -82,24 +87,24 @@ async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()
     let cluster = lab.cluster().await?;
     let refused = |application| match application {
         Application::Refused(sentence) => Ok(sentence),
-        other @ (Application::Done | Application::Overtaken) => {
+        other @ (Application::Done(_) | Application::Overtaken) => {
             Err(anyhow::anyhow!("expected a refusal, not {other:?}"))
         }
     };
-    let nowhere = refused(cluster.apply(&[config_map(&space, "a")], &()).await?)?;
+    let nowhere = refused(cluster.apply(&[config_map(&space, "a")], Conflicts::Refuse, &()).await?)?;
     ensure!(
         nowhere.contains(&format!("ConfigMap `{space}/web` is refused")) && nowhere.contains("not found"),
         "{nowhere}"
     );
 
-    ensure!(cluster.apply(&[namespace(&space)], &()).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space)], Conflicts::Refuse, &()).await? == DONE);
     let mut invalid = lab.serving(&space, "1");
     invalid["spec"]["replicas"] = json!("many");
-    let invalid = refused(cluster.apply(&[invalid], &()).await?)?;
+    let invalid = refused(cluster.apply(&[invalid], Conflicts::Refuse, &()).await?)?;
     ensure!(invalid.contains(&format!("Deployment `{space}/web` is refused")), "{invalid}");
 
     let unknown = json!({"apiVersion": "shop.example.com/v1", "kind": "Cart", "metadata": {"name": "a", "namespace": space}});
-    let unknown = refused(cluster.apply(&[unknown], &()).await?)?;
+    let unknown = refused(cluster.apply(&[unknown], Conflicts::Refuse, &()).await?)?;
     ensure!(unknown.contains("does not serve `Cart` in `shop.example.com/v1`"), "{unknown}");
 
     let absent = cluster.rollout(&web(&space), Duration::from_secs(5)).await?;
@@ -112,15 +117,25 @@ async fn refusals_name_the_object(lab: &Lab, space: String) -> anyhow::Result<()
 
 async fn another_manager_is_named(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
-    ensure!(cluster.apply(&[namespace(&space)], &()).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space)], Conflicts::Refuse, &()).await? == DONE);
     let theirs = config_map(&space, "theirs");
     let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
         kube::Api::namespaced(lab.stranger().await?, &space);
     maps.patch("web", &PatchParams::apply("somebody"), &Patch::Apply(&theirs)).await?;
-    let application = cluster.apply(&[config_map(&space, "ours")], &()).await?;
+    let application = cluster.apply(&[config_map(&space, "ours")], Conflicts::Refuse, &()).await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a conflict") };
     ensure!(sentence.contains("`.data.key` belongs to `somebody`"), "{sentence}");
     ensure!(maps.get("web").await?.data.context("data")?["key"] == "theirs");
+
+    let application = cluster.apply(&[config_map(&space, "ours")], Conflicts::Take, &()).await?;
+    let Application::Done(taken) = application else { anyhow::bail!("expected the field: {application:?}") };
+    let words = format!("ConfigMap `{space}/web`: taken over although `.data.key` belongs to `somebody`");
+    ensure!(taken == [words], "{taken:?}");
+    ensure!(maps.get("web").await?.data.context("data")?["key"] == "ours");
+    ensure!(
+        cluster.apply(&[config_map(&space, "ours")], Conflicts::Refuse, &()).await? == DONE,
+        "it is ours now"
+    );
     Ok(())
 }
 
@@ -150,7 +165,7 @@ async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyho
         claim("scratch", "allow"),
         serving,
     ];
-    ensure!(cluster.apply(&objects, &()).await? == Application::Done);
+    ensure!(cluster.apply(&objects, Conflicts::Refuse, &()).await? == DONE);
     let called = |api_version: &str, kind: &str, name: &str| ObjectName {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
@@ -198,22 +213,24 @@ async fn only_what_is_still_its_own_is_pruned(lab: &Lab, space: String) -> anyho
 async fn a_missing_image_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
     let objects = [namespace(&space), lab.serving(&space, "1")];
-    ensure!(cluster.apply(&objects, &()).await? == Application::Done);
+    ensure!(cluster.apply(&objects, Conflicts::Refuse, &()).await? == DONE);
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     // The old version goes on serving, and must not be taken for the new one.
-    ensure!(cluster.apply(&[Lab::without_image(&space, "2")], &()).await? == Application::Done);
+    ensure!(cluster.apply(&[Lab::without_image(&space, "2")], Conflicts::Refuse, &()).await? == DONE);
     let rollout = rolled_out(lab, &space).await?;
     let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
     ensure!(evidence[0].contains("the image `127.0.0.1:9/nopull:1` cannot be pulled"), "{evidence:?}");
     // Back to the version that worked: its pods still run.
-    ensure!(cluster.apply(&[lab.serving(&space, "1")], &()).await? == Application::Done);
+    ensure!(cluster.apply(&[lab.serving(&space, "1")], Conflicts::Refuse, &()).await? == DONE);
     ensure!(rolled_out(lab, &space).await? == Rollout::Complete);
     Ok(())
 }
 
 async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
     let cluster = lab.cluster().await?;
-    ensure!(cluster.apply(&[namespace(&space), lab.crashing(&space, "1")], &()).await? == Application::Done);
+    ensure!(
+        cluster.apply(&[namespace(&space), lab.crashing(&space, "1")], Conflicts::Refuse, &()).await? == DONE
+    );
     let rollout = rolled_out(lab, &space).await?;
     let Rollout::Hopeless(evidence) = rollout else { anyhow::bail!("expected evidence, got {rollout:?}") };
     ensure!(evidence[0].contains("container `app`") && evidence[0].contains("exit code 1"), "{evidence:?}");
@@ -225,9 +242,10 @@ async fn a_crash_is_evidence(lab: &Lab, space: String) -> anyhow::Result<()> {
 async fn missing_rights_are_told(lab: &Lab, space: String) -> anyhow::Result<()> {
     let Some(powerless) = lab.powerless().await? else { return Ok(()) };
     ensure!(
-        lab.cluster().await?.apply(&[namespace(&space), service(&space)], &()).await? == Application::Done
+        lab.cluster().await?.apply(&[namespace(&space), service(&space)], Conflicts::Refuse, &()).await?
+            == DONE
     );
-    let application = powerless.apply(&[config_map(&space, "a")], &()).await?;
+    let application = powerless.apply(&[config_map(&space, "a")], Conflicts::Refuse, &()).await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a refusal") };
     ensure!(
         sentence.contains(&format!("ConfigMap `{space}/web` is refused"))
@@ -250,7 +268,7 @@ async fn patience_ends(lab: &Lab, space: String) -> anyhow::Result<()> {
     let pod = &mut never_ready["spec"]["template"]["spec"];
     pod["nodeSelector"] = json!({"no-such": "node"});
     pod["containers"][0]["readinessProbe"]["httpGet"]["path"] = json!("/absent");
-    ensure!(cluster.apply(&[namespace(&space), never_ready], &()).await? == Application::Done);
+    ensure!(cluster.apply(&[namespace(&space), never_ready], Conflicts::Refuse, &()).await? == DONE);
     let begun = Instant::now();
     let rollout = cluster.rollout(&web(&space), Duration::from_secs(3)).await?;
     ensure!(matches!(rollout, Rollout::Progressing(_)), "{rollout:?}");

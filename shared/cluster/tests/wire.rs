@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use cluster::Cluster;
+use domain::policy::Conflicts;
 use domain::ports::{Advice, Answer, Application, Cluster as _, Leftover, Rollout, Standing};
 use domain::task::ObjectName;
 use serde_json::{Value, json};
@@ -88,6 +89,9 @@ fn config_map(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": {"a": "b"}})
 }
 
+/// Nothing had to be taken from anybody.
+const DONE: Application = Application::Done(Vec::new());
+
 const PATCH_A: &str = "PATCH /api/v1/namespaces/shop/configmaps/a";
 const PATCH_B: &str = "PATCH /api/v1/namespaces/shop/configmaps/b";
 
@@ -100,7 +104,7 @@ async fn kinds_are_asked_for_once_and_a_short_failure_is_passed_over() -> anyhow
         .answer(PATCH_B, 200, config_map("b"));
     let cluster = server.start().await?;
     for _ in 0..2 {
-        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")], &()).await?, Application::Done);
+        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")], Conflicts::Refuse, &()).await?, DONE);
     }
     assert_eq!(server.asked("GET /api/v1"), 1);
     assert_eq!(server.asked(PATCH_A), 3);
@@ -119,7 +123,7 @@ impl Standing for Answering {
 
 #[tokio::test]
 async fn what_is_no_longer_wanted_is_not_sent_and_one_answer_holds_for_a_while() -> anyhow::Result<()> {
-    for (wanted, outcome, sent) in [(true, Application::Done, 1), (false, Application::Overtaken, 0)] {
+    for (wanted, outcome, sent) in [(true, DONE, 1), (false, Application::Overtaken, 0)] {
         let server = ApiServer::default()
             .answer("GET /api/v1", 200, core_kinds())
             .answer(PATCH_A, 200, config_map("a"))
@@ -128,7 +132,10 @@ async fn what_is_no_longer_wanted_is_not_sent_and_one_answer_holds_for_a_while()
             .answer("DELETE /api/v1/namespaces/shop/configmaps/a", 200, config_map("a"));
         let cluster = server.start().await?;
         let standing = Answering(wanted, AtomicUsize::new(0));
-        assert_eq!(cluster.apply(&[config_map("a"), config_map("b")], &standing).await?, outcome);
+        assert_eq!(
+            cluster.apply(&[config_map("a"), config_map("b")], Conflicts::Refuse, &standing).await?,
+            outcome
+        );
         assert_eq!(
             standing.1.load(Ordering::Relaxed),
             if wanted { 1 } else { 2 },
@@ -158,7 +165,8 @@ async fn a_busy_api_server_is_given_the_time_it_asks_for() -> anyhow::Result<()>
     let mut busy = status_object(429, "too many requests");
     busy["details"] = json!({"retryAfterSeconds": 7});
     let server = ApiServer::default().answer("GET /api/v1", 200, core_kinds()).answer(PATCH_A, 429, busy);
-    let fault = server.start().await?.apply(&[config_map("a")], &()).await.expect_err("busy");
+    let fault =
+        server.start().await?.apply(&[config_map("a")], Conflicts::Refuse, &()).await.expect_err("busy");
     assert_eq!(fault.advice, Advice::Retry(Some(Duration::from_secs(7))));
     assert_eq!(fault.chain(), "could not apply ConfigMap `shop/a`: too many requests");
     assert_eq!(server.asked(PATCH_A), 1);
@@ -168,7 +176,7 @@ async fn a_busy_api_server_is_given_the_time_it_asks_for() -> anyhow::Result<()>
 #[tokio::test]
 async fn an_unreachable_api_server_is_tried_again_later_and_no_secret_is_told() -> anyhow::Result<()> {
     let cluster = Cluster::from_kubeconfig(&kubeconfig("http://127.0.0.1:9")).await?;
-    let fault = cluster.apply(&[config_map("a")], &()).await.expect_err("unreachable");
+    let fault = cluster.apply(&[config_map("a")], Conflicts::Refuse, &()).await.expect_err("unreachable");
     assert_eq!(fault.advice, Advice::Retry(None));
     assert!(!fault.chain().contains("very-secret"), "{}", fault.chain());
     Ok(())
@@ -177,7 +185,12 @@ async fn an_unreachable_api_server_is_tried_again_later_and_no_secret_is_told() 
 #[tokio::test]
 async fn refused_credentials_are_no_reason_to_try_again() -> anyhow::Result<()> {
     let server = ApiServer::default().answer("GET /api/v1", 401, status_object(401, "Unauthorized"));
-    let fault = server.start().await?.apply(&[config_map("a")], &()).await.expect_err("unauthorized");
+    let fault = server
+        .start()
+        .await?
+        .apply(&[config_map("a")], Conflicts::Refuse, &())
+        .await
+        .expect_err("unauthorized");
     assert_eq!(fault.advice, Advice::Reject);
     assert!(fault.what.contains("renew the secret"), "{}", fault.what);
     Ok(())
@@ -192,7 +205,11 @@ async fn every_refused_object_of_a_tier_is_named_and_later_tiers_are_left_alone(
         .answer(PATCH_B, 403, status_object(403, quota));
     let service =
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": "shop"}});
-    let application = server.start().await?.apply(&[service, config_map("a"), config_map("b")], &()).await?;
+    let application = server
+        .start()
+        .await?
+        .apply(&[service, config_map("a"), config_map("b")], Conflicts::Refuse, &())
+        .await?;
     let Application::Refused(sentence) = application else { anyhow::bail!("expected a refusal") };
     for part in
         ["ConfigMap `shop/a` is refused: ConfigMap \"a\" is invalid", "ConfigMap `shop/b` is refused", quota]

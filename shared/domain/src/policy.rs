@@ -19,6 +19,8 @@ pub struct Policy {
     pub cluster_admin: bool,
     /// The kinds that may be applied; none allows all that are namespaced.
     pub kinds: Option<Vec<String>>,
+    /// What becomes of a field that another manager owns.
+    pub conflicts: Conflicts,
 }
 
 impl Policy {
@@ -37,6 +39,18 @@ pub enum PodSecurity {
     Baseline,
     /// As far as the cluster itself allows.
     Privileged,
+}
+
+/// What becomes of a field of the manifests that another manager of the object owns with another value
+/// (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflicts {
+    /// The object is refused, and the other manager named.
+    #[default]
+    Refuse,
+    /// The field is taken from the other manager, and people are told.
+    Take,
 }
 
 /// One thing in an object that the policy forbids.

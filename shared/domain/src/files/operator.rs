@@ -9,7 +9,7 @@ use super::values::{KindName, True};
 use super::yaml::Node;
 use super::{DnsLabel, FileErrors, MailAddress, Problems, Version};
 use crate::ids::{BranchName, EnvironmentName, RepositoryName};
-use crate::policy::{PodSecurity, Policy};
+use crate::policy::{Conflicts, PodSecurity, Policy};
 
 /// What the operator allows; the pipeline file may name these, never widen them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +58,21 @@ record! {
         pub cluster_admin: Option<bool> => "`false`",
         /// The kinds that may be applied.
         pub kinds: Option<Vec<KindName>> => "all that lie in a namespace",
+        /// What becomes of a field that the manifests name and another manager of the object, such as kubectl, has set
+        /// otherwise: the object is refused, or the field is taken from it and the check run says so.
+        pub conflicts: Option<Conflicts> => "`refuse`",
     }
 }
 
 impl Environment {
     /// What may be applied here.
     pub fn policy(&self) -> Policy {
-        let Some(PolicyEntry { pods, cluster_admin, kinds }) = &self.policy else { return Policy::default() };
+        let Some(PolicyEntry { pods, cluster_admin, kinds, conflicts }) = &self.policy else {
+            return Policy::default();
+        };
         let kinds = kinds.as_ref().map(|kinds| kinds.iter().map(|kind| kind.as_str().to_owned()).collect());
-        Policy { pods: pods.unwrap_or_default(), cluster_admin: cluster_admin.unwrap_or_default(), kinds }
+        let (pods, cluster_admin) = (pods.unwrap_or_default(), cluster_admin.unwrap_or_default());
+        Policy { pods, cluster_admin, kinds, conflicts: conflicts.unwrap_or_default() }
     }
 }
 
@@ -263,7 +269,7 @@ environments:
     branches: [develop, canary]
     cluster: {kubeconfig: true}
     namespace: canary
-    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment]}
+    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment], conflicts: take}
 notifications: {mail_sender: slipway@vivesphere.example}
 ";
 
@@ -280,7 +286,8 @@ notifications: {mail_sender: slipway@vivesphere.example}
         };
         assert_eq!(policy("development"), Policy::default());
         let kinds = Some(vec!["ConfigMap".to_owned(), "Deployment".to_owned()]);
-        let said = Policy { pods: PodSecurity::Privileged, cluster_admin: true, kinds };
+        let said =
+            Policy { pods: PodSecurity::Privileged, cluster_admin: true, kinds, conflicts: Conflicts::Take };
         assert_eq!(policy("canary"), said);
     }
 

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::Answer;
+use crate::policy::Conflicts;
 use crate::task::ObjectName;
 
 /// How an apply ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Application {
-    /// Everything is applied.
-    Done,
+    /// Everything is applied; the fields that were taken from other managers, a sentence each.
+    Done(Vec<String>),
     /// The API server refuses an object; the sentence names it and the field.
     Refused(String),
     /// What was being applied is no longer what should run: the rest was not sent.
@@ -77,6 +78,7 @@ pub trait Cluster: Send + Sync {
     fn apply(
         &self,
         objects: &[serde_json::Value],
+        conflicts: Conflicts,
         standing: &impl Standing,
     ) -> impl Future<Output = Answer<Application>> + Send;
     /// Deletes those of the objects whose annotation `slipway.dev/owner` still names the owner; answers what became of each,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::policy::Conflicts;
 use domain::ports::{Answer, Application, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
 use domain::task::ObjectName;
 use domain::time::Timestamp;
@@ -178,7 +179,12 @@ impl State {
 }
 
 impl Cluster for MemoryCluster {
-    async fn apply(&self, objects: &[Value], standing: &impl Standing) -> Answer<Application> {
+    async fn apply(
+        &self,
+        objects: &[Value],
+        _conflicts: Conflicts,
+        standing: &impl Standing,
+    ) -> Answer<Application> {
         let mut asked = None;
         for object in objects {
             let refused = self
@@ -190,7 +196,7 @@ impl Cluster for MemoryCluster {
                 Some(None) => {}
             }
         }
-        Ok(Application::Done)
+        Ok(Application::Done(Vec::new()))
     }
 
     async fn prune(

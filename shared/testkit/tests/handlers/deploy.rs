@@ -3,6 +3,7 @@
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
+use domain::policy::Conflicts;
 use domain::ports::{Cluster as _, Environments as _, Release, STANDING_HOLDS};
 use domain::run::PhaseKind;
 use domain::run::Ticket;
@@ -253,7 +254,7 @@ async fn what_the_manifests_no_longer_name_is_pruned_as_far_as_it_is_the_service
         object("kept", own, "keep"),
         object("moved", "vive-sphere/bot-manager/service-2", ""),
     ];
-    world.cluster.apply(&objects, &()).await.expect("memory answers");
+    world.cluster.apply(&objects, Conflicts::Refuse, &()).await.expect("memory answers");
     let before = Release {
         service: "service-1".parse().expect("a name"),
         run: domain::ids::RunId { sha: testkit::builders::a_sha(9), ..task.run.clone() },

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::policy::Conflicts;
 use domain::ports::{Cluster as _, Environments as _, Release, Written};
 use domain::run::PhaseKind;
 use domain::task::{Applied, ObjectName, Output, Task};
@@ -83,7 +84,7 @@ async fn a_release_that_was_overtaken_is_neither_verified_nor_blamed() {
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": "authentication", "namespace": "development" },
         });
-        world.cluster.apply(&[deployment], &()).await.expect("memory answers");
+        world.cluster.apply(&[deployment], Conflicts::Refuse, &()).await.expect("memory answers");
         let (environment, service) = (name("development"), name("authentication"));
         let releases = world.store.releases(&task.run.repository, &environment, &service);
         let (current, _) = releases.await.expect("memory answers");

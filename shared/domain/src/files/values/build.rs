@@ -7,7 +7,7 @@ use super::super::shape::{Shape, TextShape};
 use super::super::yaml::Node;
 use super::Problems;
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::policy::PodSecurity;
+use crate::policy::{Conflicts, PodSecurity};
 use crate::spec::{Compute, Drafts, OlderRuns, Severity};
 use crate::text;
 
@@ -85,6 +85,8 @@ choice!(
 choice!(Severity, "a severity", "low" => Low, "medium" => Medium, "high" => High);
 
 choice!(PodSecurity, "how far pods may reach", "baseline" => Baseline, "privileged" => Privileged);
+
+choice!(Conflicts, "what becomes of conflicts", "refuse" => Refuse, "take" => Take);
 
 choice!(Drafts, "what becomes of drafts", "test" => Test, "skip" => Skip);
 
