@@ -2,6 +2,7 @@
 
 mod render;
 mod source;
+mod words;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use domain::ports::{
     Written,
 };
 use domain::run::{Delivery, Ticket};
+use domain::spec::ServiceSpec;
 use domain::task::{Applied, ObjectName, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
 
@@ -60,6 +62,19 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
     async fn observe(&self, case: &Case<'_>, _handle: &str) -> Answer<Learned> {
         self.start(case, true).await
     }
+
+    async fn rehearse(&self, case: &Case<'_>) -> Answer<Option<String>> {
+        let delivery = delivery_of(case)?;
+        let Prepared { service, rendered, .. } = match self.prepared(case, delivery).await? {
+            Ok(prepared) => prepared,
+            Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),
+        };
+        let repository = &case.head.id.repository;
+        let (before, _) = self.store.releases(repository, &delivery.environment, &service.name).await?;
+        let changes = self.cluster.rehearse(&rendered.objects, delivery.policy.conflicts).await?;
+        let pruned = before.map(|before| before.left_over_by(&rendered.names)).unwrap_or_default();
+        Ok(Some(words::rehearsed(&delivery.namespace, &rendered.names, &changes, &pruned)))
+    }
 }
 
 impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
@@ -80,24 +95,10 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
 
     /// Every effect here has a key, so that a repeated start ends in the same place.
     async fn apply(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
-        let service = case
-            .task
-            .spec
-            .service()
-            .ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
-        let image = match &service.image {
-            Some(spec) => Some((spec.repository.as_str(), published(case)?)),
-            None => None,
-        };
-        let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
-        let pin = image.as_ref().map(|(name, pinned)| (*name, pinned));
-        let rendered = match render(&files, &delivery.namespace, pin, service, &owner(case, &service.name)) {
-            Ok(rendered) => rendered,
+        let Prepared { service, image, rendered } = match self.prepared(case, delivery).await? {
+            Ok(prepared) => prepared,
             Err(sentence) => return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None))),
         };
-        if let Some(sentence) = against_policy(&rendered, delivery) {
-            return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None)));
-        }
         self.artifacts.put(&keys::manifests(&rendered.hash), rendered.text.clone().into_bytes()).await?;
         let repository = &case.head.id.repository;
         let (before, _) = self.store.releases(repository, &delivery.environment, &service.name).await?;
@@ -106,7 +107,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             run: case.head.id.clone(),
             fence: delivery.fence,
             turn: case.task.attempt * TURNS,
-            image: image.map(|(_, pinned)| pinned),
+            image,
             manifests: rendered.hash.clone(),
             objects: rendered.names.clone(),
             leftovers: Vec::new(),
@@ -126,7 +127,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                         "{} objects applied in `{}`{}{pruned}",
                         rendered.objects.len(),
                         delivery.namespace,
-                        taken_words(&taken)
+                        words::taken(&taken)
                     );
                     Verdict::passed(
                         summary,
@@ -140,6 +141,27 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                 }
             },
         ))
+    }
+
+    /// What the task's manifests come to, or the sentence for the developer why nothing of them may be applied.
+    async fn prepared<'a>(
+        &self,
+        case: &'a Case<'_>,
+        delivery: &Delivery,
+    ) -> Answer<Result<Prepared<'a>, String>> {
+        let service = case
+            .task
+            .spec
+            .service()
+            .ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
+        let image = service.image.as_ref().map(|_| published(case)).transpose()?;
+        let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
+        let pin = service.image.as_ref().map(|spec| spec.repository.as_str()).zip(image.as_ref());
+        let rendered = render(&files, &delivery.namespace, pin, service, &owner(case, &service.name));
+        Ok(rendered.and_then(|rendered| match against_policy(&rendered, delivery) {
+            Some(sentence) => Err(sentence),
+            None => Ok(Prepared { service, image, rendered }),
+        }))
     }
 
     /// The release to go back to; none where nothing was ever verified, or the very same is.
@@ -188,7 +210,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
                     format!(
                         "back to the release of `{}`{}{pruned}",
                         target.run.sha.short(),
-                        taken_words(&taken)
+                        words::taken(&taken)
                     ),
                     Output::Release(applied),
                 )
@@ -212,7 +234,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             return turn.passed_by().await.map(Err);
         };
         let outcomes: Vec<_> = release.leftovers.iter().zip(outcomes).collect();
-        let words = pruned_words(&outcomes);
+        let words = words::pruned(&outcomes);
         let kept = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Leftover::Kept(_)));
         let kept: Vec<ObjectName> = kept.map(|(object, _)| (*object).clone()).collect();
         if kept != release.leftovers {
@@ -233,6 +255,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error)
         })
     }
+}
+
+/// A service's manifests, ready to be applied.
+struct Prepared<'a> {
+    service: &'a ServiceSpec,
+    image: Option<PinnedImage>,
+    rendered: Rendered,
 }
 
 /// A release's turn in its environment: it is recorded as the current one, and its run holds the lock.
@@ -288,40 +317,6 @@ fn against_policy(rendered: &Rendered, delivery: &Delivery) -> Option<String> {
 /// What a service is called among all that are delivered.
 fn owner(case: &Case<'_>, service: &ServiceName) -> String {
     format!("{}/{service}", case.head.id.repository)
-}
-
-/// `; Deployment `a/b`: taken over although …`, at most so many.
-fn taken_words(taken: &[String]) -> String {
-    let shown =
-        taken.iter().take(MOST_NAMES).map(|sentence| format!("; {sentence}")).collect::<Vec<_>>().concat();
-    match taken.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
-}
-
-/// `; pruned: Service `development/old`; kept: …`, at most so many names of each.
-fn pruned_words(outcomes: &[(&ObjectName, Leftover)]) -> String {
-    let pruned: Vec<String> = outcomes
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Leftover::Pruned))
-        .map(|(object, _)| object.to_string())
-        .collect();
-    let kept: Vec<String> = outcomes
-        .iter()
-        .filter_map(|(object, outcome)| match outcome {
-            Leftover::Kept(why) => Some(format!("{object}, since {why}")),
-            Leftover::Gone | Leftover::Pruned | Leftover::Left => None,
-        })
-        .collect();
-    let part = |word: &str, names: &[String]| match names.len().checked_sub(MOST_NAMES) {
-        _ if names.is_empty() => String::new(),
-        Some(more) if more > 0 => {
-            format!("; {word}: {} and {more} more", names[..MOST_NAMES].join(", "))
-        }
-        _ => format!("; {word}: {}", names.join(", ")),
-    };
-    format!("{}{}", part("pruned", &pruned), part("kept", &kept))
 }
 
 /// The image that publish let through.

@@ -200,7 +200,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let (id, rerun) = (request_id(asked)?, rerun(head, task));
         for _ in 0..MOST_RACES {
             match lambda::reopen(&self.store, &rerun, &id, &asked.by, now).await? {
-                Reopened::Yes | Reopened::Said => {
+                Reopened::Yes => {
                     let wake = [
                         Outgoing::now(Message::wake(&head.id, task)),
                         Outgoing::now(Message::Notify { run: head.id.clone() }),

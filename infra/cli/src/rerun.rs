@@ -1,13 +1,14 @@
 //! `slipway rerun`: a task of a run once more, decided here as its function will decide it, then asked for by a message.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use domain::ids::{RequestId, RunId, Sha, TaskId, Trust};
+use domain::ids::{RequestId, RunId, Sha, Stage, TaskId, Trust};
 use domain::message::{Message, QueueName};
-use domain::ports::{Fault, Runs, printable_reason};
-use domain::rerun::{Refusal, Rerun, decide};
+use domain::ports::{Fault, Runs, Timeline as _, printable_reason};
+use domain::rerun::{Refusal, Rerun, decide, key};
 use domain::run::Run;
 use domain::task::Task;
 use domain::time::Timestamp;
@@ -16,6 +17,10 @@ use store::Store;
 
 use crate::output;
 use crate::stack::{Stack, WhichStack, output_of};
+
+/// How long deploy may take to ask the cluster, and how often its answer is looked for.
+const REHEARSAL_LIMIT: Duration = Duration::from_secs(90);
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -27,7 +32,7 @@ pub(crate) struct Arguments {
     /// Everything of the service that follows runs again too, where the task had passed.
     #[arg(long)]
     cascade: bool,
-    /// Only say what would happen; nothing is sent.
+    /// Only say what would happen. Of a deploy the cluster is asked too; nothing changes.
     #[arg(long)]
     dry_run: bool,
     /// What the request is known by: the same id again does nothing. Left out, the id of the SQS message.
@@ -42,7 +47,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let stack = arguments.stack.open().await?;
-    let (head, tasks) = picture(&table(&stack).await?, &arguments.run).await?;
+    let store = table(&stack).await?;
+    let (head, tasks) = picture(&store, &arguments.run).await?;
     let asked = Rerun {
         run: arguments.run.clone(),
         task: task_id(&arguments.task, &tasks)?,
@@ -54,6 +60,16 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(reopening) => printable_reason(&reopening.says),
         Err(refusal) => return refused(arguments, &asked, &refusal),
     };
+    if arguments.dry_run && asked.task.stage == Stage::Deploy {
+        let told = rehearsed(arguments, &stack, &store, &Rerun { dry_run: true, ..asked.clone() }).await?;
+        answer(
+            arguments,
+            &asked,
+            json!({ "would": told }),
+            &[&told, "nothing has changed: this was a dry run"],
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.dry_run {
         answer(
             arguments,
@@ -134,6 +150,35 @@ async fn send(stack: &Stack, asked: &Rerun) -> anyhow::Result<String> {
     let sent = client.send_message().queue_url(url).message_body(body).send().await;
     let sent = sent.with_context(|| format!("the request cannot be sent to `{url}`"))?;
     sent.message_id.context("SQS answers with an id")
+}
+
+/// What deploy says that the cluster would make of it: it alone may ask the cluster, and answers in the timeline.
+async fn rehearsed(
+    arguments: &Arguments,
+    stack: &Stack,
+    store: &Store,
+    asked: &Rerun,
+) -> anyhow::Result<String> {
+    let message = send(stack, asked).await?;
+    let request: RequestId = match &asked.request {
+        Some(request) => request.clone(),
+        None => message.parse().map_err(|invalid| anyhow!("SQS's id cannot name the request: {invalid}"))?,
+    };
+    let begun = Instant::now();
+    while begun.elapsed() < REHEARSAL_LIMIT {
+        let entry = store.entry(&asked.run, &key(asked, &request)).await.map_err(|fault| told(&fault))?;
+        if let Some(entry) = entry {
+            return Ok(printable_reason(&entry.what));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Err(anyhow!(
+        "deploy has not answered within {} s; look later with `slipway timeline {}{}`, and into its dead letters with \
+         `slipway dlq list`",
+        REHEARSAL_LIMIT.as_secs(),
+        asked.run,
+        arguments.stack.as_arguments(),
+    ))
 }
 
 fn refused(arguments: &Arguments, asked: &Rerun, refusal: &Refusal) -> anyhow::Result<ExitCode> {

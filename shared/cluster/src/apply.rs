@@ -2,17 +2,17 @@
 
 use domain::policy::Conflicts;
 use domain::ports::{Answer, Application, Fault, Standing};
-use domain::task::ObjectName;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::{Api, Client};
+use kube::Client;
+use kube::api::{Patch, PatchParams};
 use serde_json::Value;
 
 use crate::FIELD_MANAGER;
 use crate::fault::{Failure, ask_as_long_as};
 use crate::guard::Guard;
 use crate::kinds::{Kinds, Tier, tier};
-use crate::refusal;
+use crate::target::{Target, text};
+use crate::{refusal, target};
 
 /// Each slot is a connection of its own.
 const IN_PARALLEL: usize = 8;
@@ -70,34 +70,13 @@ async fn apply_one(
     conflicts: Conflicts,
     guard: &Guard<'_, impl Standing>,
 ) -> Result<Outcome, Fault> {
-    let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
-    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-    let label = ObjectName {
-        api_version: api_version.to_owned(),
-        kind: kind.to_owned(),
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    }
-    .to_string();
-    if api_version.is_empty() || kind.is_empty() || name.is_empty() {
-        return Ok(Outcome::Refused(format!("{label} lacks `apiVersion`, `kind` or `metadata.name`")));
-    }
-    let found = kinds.find(client, api_version, kind).await;
-    let Some(known) =
-        found.map_err(|failure| failure.fault(&format!("could not ask for the kinds of `{api_version}`")))?
-    else {
-        return Ok(Outcome::Refused(format!(
-            "{label}: the cluster does not serve `{kind}` in `{api_version}`"
-        )));
+    let Target { label, name, api } = match Target::of(client, kinds, object).await? {
+        Ok(target) => target,
+        Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
-    let api: Api<DynamicObject> = match (known.namespaced, namespace) {
-        (true, "") => return Ok(Outcome::Refused(format!("{label} lacks `metadata.namespace`"))),
-        (true, namespace) => Api::namespaced_with(client.clone(), namespace, &known.resource),
-        (false, _) => Api::all_with(client.clone(), &known.resource),
-    };
-    let intent = Patch::Apply(without_bookkeeping(object));
+    let intent = Patch::Apply(target::without_bookkeeping(object));
     let parameters = PatchParams::apply(FIELD_MANAGER);
-    let mut answer = ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await;
+    let mut answer = ask_as_long_as(guard, || api.patch(&name, &parameters, &intent)).await;
     let mut taken = Outcome::Applied;
     // Only who has been refused learns whose the fields were.
     if conflicts == Conflicts::Take
@@ -105,7 +84,7 @@ async fn apply_one(
     {
         taken = Outcome::Taken(format!("{label}: taken over although {fields}"));
         let parameters = parameters.clone().force();
-        answer = ask_as_long_as(guard, || api.patch(name, &parameters, &intent)).await;
+        answer = ask_as_long_as(guard, || api.patch(&name, &parameters, &intent)).await;
     }
     match answer {
         Ok(_) => Ok(taken),
@@ -115,18 +94,4 @@ async fn apply_one(
             None => Err(failure.fault(&format!("could not apply {label}"))),
         },
     }
-}
-
-/// An object read from a cluster carries its history, which an apply may not.
-fn without_bookkeeping(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-        metadata.remove("resourceVersion");
-    }
-    object
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

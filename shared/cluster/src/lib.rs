@@ -3,6 +3,7 @@
 //! Everything goes through the API server with the rights of one kubeconfig; nothing of kube leaves this crate.
 
 mod apply;
+mod changes;
 mod client;
 mod evidence;
 mod fault;
@@ -11,14 +12,16 @@ mod kinds;
 mod probe;
 mod prune;
 mod refusal;
+mod rehearsal;
 mod rollout;
 mod scene;
+mod target;
 mod workload;
 
 use std::time::Duration;
 
 use domain::policy::Conflicts;
-use domain::ports::{self, Answer, Application, Fault, Leftover, ProbeAnswer, Rollout, Standing};
+use domain::ports::{self, Answer, Application, Change, Fault, Leftover, ProbeAnswer, Rollout, Standing};
 use domain::task::ObjectName;
 use kube::Client;
 
@@ -53,6 +56,10 @@ impl ports::Cluster for Cluster {
         standing: &impl Standing,
     ) -> Answer<Application> {
         apply::apply(&self.client, &self.kinds, objects, conflicts, &Guard::new(standing)).await
+    }
+
+    async fn rehearse(&self, objects: &[serde_json::Value], conflicts: Conflicts) -> Answer<Vec<Change>> {
+        rehearsal::rehearse(&self.client, &self.kinds, objects, conflicts).await
     }
 
     async fn prune(

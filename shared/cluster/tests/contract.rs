@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use domain::policy::Conflicts;
-use domain::ports::{Advice, Application, Cluster as _, Leftover, Rollout};
+use domain::ports::{Advice, Application, Change, Cluster as _, Leftover, Rollout};
 use domain::task::ObjectName;
 use kube::api::{Patch, PatchParams};
 use lab::{Lab, PATIENCE, config_map, namespace, service, web};
@@ -29,6 +29,7 @@ async fn the_contract_holds() -> anyhow::Result<()> {
         told("crash", a_crash_is_evidence(&lab, name("crash"))),
         told("rights", missing_rights_are_told(&lab, name("rights"))),
         told("prune", only_what_is_still_its_own_is_pruned(&lab, name("prune"))),
+        told("rehearsal", a_rehearsal_tells_and_changes_nothing(&lab, name("rehearsal"))),
         told("patience", patience_ends(&lab, name("patience"))),
     );
     lab.stop().await?;
@@ -136,6 +137,46 @@ async fn another_manager_is_named(lab: &Lab, space: String) -> anyhow::Result<()
         cluster.apply(&[config_map(&space, "ours")], Conflicts::Refuse, &()).await? == DONE,
         "it is ours now"
     );
+    Ok(())
+}
+
+async fn a_rehearsal_tells_and_changes_nothing(lab: &Lab, space: String) -> anyhow::Result<()> {
+    let cluster = lab.cluster().await?;
+    ensure!(cluster.apply(&[namespace(&space)], Conflicts::Refuse, &()).await? == DONE);
+    let objects = [lab.serving(&space, "1"), config_map(&space, "a")];
+    let rehearsed = cluster.rehearse(&objects, Conflicts::Refuse).await?;
+    ensure!(rehearsed == [Change::Created, Change::Created], "{rehearsed:?}");
+    ensure!(cluster.apply(&objects, Conflicts::Refuse, &()).await? == DONE);
+    let rehearsed = cluster.rehearse(&objects, Conflicts::Refuse).await?;
+    ensure!(rehearsed == [Change::Nothing, Change::Nothing], "{rehearsed:?}");
+
+    let mut scaled = lab.serving(&space, "1");
+    scaled["spec"]["replicas"] = json!(2);
+    let mut wrong = config_map(&space, "a");
+    wrong["data"] = json!("no mapping");
+    let rehearsed = cluster.rehearse(&[scaled, config_map(&space, "b"), wrong], Conflicts::Refuse).await?;
+    let [Change::Fields(replicas), Change::Fields(data), Change::Refused(sentence)] = rehearsed.as_slice()
+    else {
+        anyhow::bail!("{rehearsed:?}")
+    };
+    ensure!(*replicas == ["spec.replicas: 1 → 2"], "{replicas:?}");
+    ensure!(*data == [r#"data.key: "a" → "b""#], "{data:?}");
+    ensure!(sentence.contains(&format!("ConfigMap `{space}/web` is refused")), "{sentence}");
+    let rehearsed = cluster.rehearse(&objects, Conflicts::Refuse).await?;
+    ensure!(rehearsed == [Change::Nothing, Change::Nothing], "a rehearsal changed it: {rehearsed:?}");
+
+    // What somebody else owns.
+    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::namespaced(lab.stranger().await?, &space);
+    let force = PatchParams::apply("somebody").force();
+    maps.patch("web", &force, &Patch::Apply(&config_map(&space, "theirs"))).await?;
+    let ours = [config_map(&space, "ours")];
+    let [Change::Refused(sentence)] = &cluster.rehearse(&ours, Conflicts::Refuse).await?[..] else {
+        anyhow::bail!("it is not ours")
+    };
+    ensure!(sentence.contains("`.data.key` belongs to `somebody`"), "{sentence}");
+    let taking = cluster.rehearse(&ours, Conflicts::Take).await?;
+    ensure!(taking == [Change::Fields(vec![r#"data.key: "theirs" → "ours""#.to_owned()])], "{taking:?}");
     Ok(())
 }
 

@@ -19,36 +19,10 @@ use futures::lock::Mutex;
 
 use crate::opening::{open_phase, opened, settled, wake_waiting};
 use crate::rerun::{self, Opened};
-use crate::{Disposition, StageMessage};
+use crate::{Case, Disposition, StageMessage, StageWork};
 
 /// What is no verdict is told so much later, so that what happens to a run at about the same time is told at once.
 const TOGETHER: Duration = Duration::from_secs(1);
-
-/// What a stage's effect may look at.
-#[derive(Debug)]
-pub struct Case<'a> {
-    /// The run.
-    pub head: &'a Run,
-    /// The task.
-    pub task: &'a Task,
-    /// The task whose output this one works on.
-    pub previous: Option<&'a Task>,
-    /// The time.
-    pub now: Timestamp,
-}
-
-/// A stage's own work: all that differs between test, build, publish, deploy and verify.
-pub trait StageWork: Sync {
-    /// Performs the effect. With `adopt`, an earlier attempt may have performed it already.
-    fn start(&self, case: &Case<'_>, adopt: bool) -> impl Future<Output = Answer<Learned>> + Send;
-    /// Looks how the effect fares.
-    fn observe(&self, case: &Case<'_>, handle: &str) -> impl Future<Output = Answer<Learned>> + Send;
-    /// Stops what was begun, also where no handle of it is recorded. A stage whose effect ends by itself within an
-    /// invocation has nothing to stop.
-    fn stop(&self, _case: &Case<'_>, _handle: Option<&str>) -> impl Future<Output = Answer<()>> + Send {
-        async { Ok(()) }
-    }
-}
 
 /// After so many lost races the message is given back; the winner is at work.
 const MOST_CONFLICTS: u32 = 8;
@@ -91,6 +65,10 @@ where
         let revive = match &message.ask {
             Ask::Wake(_) | Ask::Built(_) => None,
             Ask::Revive(revive) => Some(revive.version),
+            Ask::Rerun(asked) if asked.dry_run => {
+                let rehearsed = rerun::rehearse(self.store, self.work, asked, message, clock()).await;
+                return rehearsed.unwrap_or_else(Into::into);
+            }
             Ask::Rerun(asked) => match rerun::open(self.store, asked, message, clock()).await {
                 Ok(Opened::Yes) => None,
                 Ok(Opened::No(disposition)) => return disposition,

@@ -10,16 +10,18 @@ mod result;
 mod stage;
 mod start;
 mod stop;
+mod work;
 
 pub use batch::{
     Attributes, BatchResponse, Disposition, Record, SqsEvent, StageMessage, each, each_stage_message,
 };
 pub use commit::{Commit, LARGEST_SOURCE};
 pub use config::{Missing, Variables};
-pub use drive::{Case, StageFunction, StageWork};
+pub use drive::StageFunction;
 pub use opening::{open_phase, opened, wake_to_end};
 pub use rerun::{Reopened, reopen};
 pub use result::{BUSY_DELAY, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};
 pub use stop::stop_builds;
+pub use work::{Case, StageWork};

@@ -1,12 +1,15 @@
 //! A person's request to run a task again: carried out once, however often its message comes.
 
+use domain::chain::previous;
 use domain::ids::RequestId;
 use domain::ports::{Answer, Fault, Runs, Timeline, Written};
-use domain::rerun::{Rerun, decide, entry, key};
+use domain::rerun::{Reopening, Rerun, decide, entry, key};
+use domain::run::Run;
+use domain::task::Task;
 use domain::time::Timestamp;
 use domain::timeline::Entry;
 
-use crate::{Disposition, StageMessage};
+use crate::{Case, Disposition, StageMessage, StageWork};
 
 /// Whether the task is open anew.
 pub(crate) enum Opened {
@@ -21,8 +24,6 @@ pub(crate) enum Opened {
 pub enum Reopened {
     /// The task is open anew, by this call or an earlier one of the same request: it is to be woken.
     Yes,
-    /// It was a dry run; the timeline says what would happen.
-    Said,
     /// It cannot be run again; the sentence tells why and what to do.
     Refused(String),
     /// The run moved meanwhile; ask again.
@@ -39,24 +40,44 @@ pub(crate) async fn open(
     message: &StageMessage,
     now: Timestamp,
 ) -> Answer<Opened> {
-    let request = match &asked.request {
-        Some(request) => request.clone(),
-        None => message.message_id.parse::<RequestId>().map_err(|error| {
-            Fault::reject(format!(
-                "the message's own id cannot name the request: {error}; give it a `request`"
-            ))
-        })?,
-    };
-    let by = message.sender.as_deref().unwrap_or("unknown sender");
-    Ok(match reopen(store, asked, &request, by, now).await? {
+    Ok(match reopen(store, asked, &request_of(asked, message)?, sender(message), now).await? {
         Reopened::Yes => Opened::Yes,
-        Reopened::Said => Opened::No(Disposition::Acknowledge),
         Reopened::Refused(reason) => Opened::No(Disposition::Refuse { reason }),
         Reopened::Again => Opened::No(Disposition::GiveBack {
             reason: "the run moved while its task was opened anew".to_owned(),
             delay: std::time::Duration::from_secs(1),
         }),
     })
+}
+
+/// Says in the timeline what a request would do, and what the stage knows of its effect beforehand.
+///
+/// # Errors
+/// When the store or what the stage asks does not answer.
+pub(crate) async fn rehearse(
+    store: &(impl Runs + Timeline),
+    work: &impl StageWork,
+    asked: &Rerun,
+    message: &StageMessage,
+    now: Timestamp,
+) -> Answer<Disposition> {
+    let (request, by) = (request_of(asked, message)?, sender(message));
+    let (head, tasks, reopening) = match decided(store, asked, &request, by, now).await? {
+        Decided::Open(decided) => *decided,
+        Decided::Known => return Ok(Disposition::Acknowledge),
+        Decided::Refused(reason) => return Ok(Disposition::Refuse { reason }),
+    };
+    let beforehand = match tasks.iter().find(|task| task.id == asked.task) {
+        Some(task) => {
+            work.rehearse(&Case { head: &head, task, previous: previous(&task.id, &tasks), now }).await?
+        }
+        None => None,
+    };
+    let beforehand = beforehand.map(|words| format!("; {words}")).unwrap_or_default();
+    let what = format!("a dry run says: {}{beforehand}", reopening.says);
+    tracing::info!(run = %asked.run, task = %asked.task, by, what, "dry run");
+    store.record(&asked.run, &entry(asked, &request, by, what, now)).await?;
+    Ok(Disposition::Acknowledge)
 }
 
 /// Opens the task anew, in one transaction with the timeline's entry by which the request is known again.
@@ -70,8 +91,38 @@ pub async fn reopen(
     by: &str,
     now: Timestamp,
 ) -> Answer<Reopened> {
+    let reopening = match decided(store, asked, request, by, now).await? {
+        Decided::Open(decided) => decided.2,
+        Decided::Known => return Ok(Reopened::Yes),
+        Decided::Refused(reason) => return Ok(Reopened::Refused(reason)),
+    };
+    tracing::info!(run = %asked.run, task = %asked.task, by, says = reopening.says, "re-run");
+    let line = entry(asked, request, by, reopening.says, now);
+    Ok(match store.reopen(&reopening.head, &reopening.tasks, &line).await? {
+        Written::Yes => Reopened::Yes,
+        Written::Conflict => Reopened::Again,
+    })
+}
+
+/// What a request leads to.
+enum Decided {
+    /// In these next versions, of the run with its tasks.
+    Open(Box<(Run, Vec<Task>, Reopening)>),
+    /// It was carried out before.
+    Known,
+    /// The timeline says so too.
+    Refused(String),
+}
+
+async fn decided(
+    store: &(impl Runs + Timeline),
+    asked: &Rerun,
+    request: &RequestId,
+    by: &str,
+    now: Timestamp,
+) -> Answer<Decided> {
     let Some(head) = store.run(&asked.run).await? else {
-        return Ok(Reopened::Refused(format!(
+        return Ok(Decided::Refused(format!(
             "there is no run `{}`; its id is `<owner>.<repository>.<sha>`",
             asked.run
         )));
@@ -80,27 +131,31 @@ pub async fn reopen(
     // Read after the tasks: where the entry is absent, they are as they were before the request.
     if store.entry(&asked.run, &key(asked, request)).await?.is_some() {
         tracing::info!(run = %asked.run, task = %asked.task, request = %request, "the request is known already");
-        return Ok(if asked.dry_run { Reopened::Said } else { Reopened::Yes });
+        return Ok(Decided::Known);
     }
-    let reopening = match decide(&head, &tasks, asked, now) {
-        Ok(reopening) => reopening,
+    match decide(&head, &tasks, asked, now) {
+        Ok(reopening) => Ok(Decided::Open(Box::new((head, tasks, reopening)))),
         Err(refusal) => {
             let what = format!("a re-run was refused: {refusal}");
             let key = format!("refused-{request}");
             store.record(&asked.run, &Entry { key, at: now, by: by.to_owned(), what }).await?;
-            return Ok(Reopened::Refused(refusal.to_string()));
+            Ok(Decided::Refused(refusal.to_string()))
         }
-    };
-    if asked.dry_run {
-        tracing::info!(run = %asked.run, task = %asked.task, by, says = reopening.says, "dry run");
-        let what = format!("a dry run says: {}", reopening.says);
-        store.record(&asked.run, &entry(asked, request, by, what, now)).await?;
-        return Ok(Reopened::Said);
     }
-    tracing::info!(run = %asked.run, task = %asked.task, by, says = reopening.says, "re-run");
-    let line = entry(asked, request, by, reopening.says, now);
-    Ok(match store.reopen(&reopening.head, &reopening.tasks, &line).await? {
-        Written::Yes => Reopened::Yes,
-        Written::Conflict => Reopened::Again,
-    })
+}
+
+/// What the request is known by.
+fn request_of(asked: &Rerun, message: &StageMessage) -> Answer<RequestId> {
+    match &asked.request {
+        Some(request) => Ok(request.clone()),
+        None => message.message_id.parse::<RequestId>().map_err(|error| {
+            Fault::reject(format!(
+                "the message's own id cannot name the request: {error}; give it a `request`"
+            ))
+        }),
+    }
+}
+
+fn sender(message: &StageMessage) -> &str {
+    message.sender.as_deref().unwrap_or("unknown sender")
 }

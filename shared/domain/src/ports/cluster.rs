@@ -38,6 +38,19 @@ impl Standing for () {
     }
 }
 
+/// What an apply would make of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is as it would be.
+    Nothing,
+    /// It would be made.
+    Created,
+    /// These fields would change, one line each: `spec.replicas: 1 → 2`.
+    Fields(Vec<String>),
+    /// It would be refused; the sentence names it and the field.
+    Refused(String),
+}
+
 /// What became of an object that its service's manifests no longer name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leftover {
@@ -81,6 +94,13 @@ pub trait Cluster: Send + Sync {
         conflicts: Conflicts,
         standing: &impl Standing,
     ) -> impl Future<Output = Answer<Application>> + Send;
+    /// What [`Cluster::apply`] would change, by the API server's own answer, one for each object in its order. Nothing is
+    /// changed, and no value of a Secret is told.
+    fn rehearse(
+        &self,
+        objects: &[serde_json::Value],
+        conflicts: Conflicts,
+    ) -> impl Future<Output = Answer<Vec<Change>>> + Send;
     /// Deletes those of the objects whose annotation `slipway.dev/owner` still names the owner; answers what became of each,
     /// in the same order. Namespaces, volume claims and definitions of kinds stay unless their annotation
     /// `slipway.dev/prune` says `allow`, and whatever it says `keep` of. None where its standing does not hold: the rest

@@ -16,7 +16,7 @@ mod store;
 pub use builds::{
     Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images,
 };
-pub use cluster::{Application, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
+pub use cluster::{Application, Change, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
 pub use fault::{Advice, Answer, Fault, Written};
 pub use github::{
     Branches, Button, ChangedFile, Changes, Check, CheckState, Checks, Comments, CommitWords, Comparison,

@@ -190,7 +190,7 @@ impl Release {
     }
 
     /// What is left over of this release, and of those before it, where another one takes its place with these objects.
-    fn left_over_by(&self, objects: &[ObjectName]) -> Vec<ObjectName> {
+    pub fn left_over_by(&self, objects: &[ObjectName]) -> Vec<ObjectName> {
         let mut left: Vec<ObjectName> = self.objects.iter().chain(&self.leftovers).cloned().collect();
         left.retain(|object| !objects.contains(object));
         left.sort();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::policy::Conflicts;
-use domain::ports::{Answer, Application, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
+use domain::ports::{
+    Answer, Application, Change, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing,
+};
 use domain::task::ObjectName;
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -137,14 +139,7 @@ impl State {
 
     /// The refusal, if any.
     fn apply(&mut self, object: &Value, now: Timestamp) -> Option<String> {
-        let text =
-            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let name = ObjectName {
-            api_version: text("/apiVersion"),
-            kind: text("/kind"),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        };
+        let name = name_of(object);
         if let Fate::Refused { because } = self.fate_of(&name.name, Some(object)) {
             return Some(format!("{} `{}/{}`: {because}", name.kind, name.namespace, name.name));
         }
@@ -178,6 +173,16 @@ impl State {
     }
 }
 
+fn name_of(object: &Value) -> ObjectName {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ObjectName {
+        api_version: text("/apiVersion"),
+        kind: text("/kind"),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+    }
+}
+
 impl Cluster for MemoryCluster {
     async fn apply(
         &self,
@@ -197,6 +202,25 @@ impl Cluster for MemoryCluster {
             }
         }
         Ok(Application::Done(Vec::new()))
+    }
+
+    async fn rehearse(&self, objects: &[Value], _conflicts: Conflicts) -> Answer<Vec<Change>> {
+        let change = |state: &State, object: &Value| {
+            let name = name_of(object);
+            if let Fate::Refused { because } = state.fate_of(&name.name, Some(object)) {
+                return Change::Refused(format!(
+                    "{} `{}/{}`: {because}",
+                    name.kind, name.namespace, name.name
+                ));
+            }
+            match state.objects.get(&name) {
+                None => Change::Created,
+                Some((known, _)) if known == object => Change::Nothing,
+                Some(_) => Change::Fields(vec!["something differs".to_owned()]),
+            }
+        };
+        let look = |state: &mut State| objects.iter().map(|object| change(state, object)).collect();
+        self.wire.call("cluster.rehearse", || Ok(self.state.with(look))).await
     }
 
     async fn prune(

@@ -3,17 +3,18 @@
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
+use domain::message::Ask;
 use domain::policy::Conflicts;
 use domain::ports::{Cluster as _, Environments as _, Release, STANDING_HOLDS};
-use domain::run::PhaseKind;
-use domain::run::Ticket;
-use domain::task::{Output, PinnedImage, Task};
+use domain::rerun::Rerun;
+use domain::run::{PhaseKind, RunOutcome, RunState, Ticket};
+use domain::task::{Output, PinnedImage, State, Task, Verdict};
 use serde_json::json;
 use slipway_deploy::{Deployment, ManifestFile, Rendered, render};
 use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, a_zip, delivered_to};
 use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
 
-use crate::{a_run_at, passed, verdict, wake};
+use crate::{a_run_at, ask, passed, stored, verdict, wake};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -283,6 +284,58 @@ async fn what_the_manifests_no_longer_name_is_pruned_as_far_as_it_is_the_service
         current.expect("a release").leftovers,
         [more("kept")],
         "what is kept is asked for again next time"
+    );
+}
+
+/// Asks what another deploy would change; answers the timeline's newest line.
+async fn rehearsed(
+    world: &World,
+    task: &Task,
+    work: &Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>,
+) -> String {
+    let before = (world.store.heads(), world.store.tasks_of(&task.run), world.cluster.objects());
+    let request = format!("look-{}", world.wire.calls().len());
+    let asked = Rerun {
+        run: task.run.clone(),
+        task: task.id.clone(),
+        request: Some(testkit::builders::name(&request)),
+        cascade: false,
+        dry_run: true,
+    };
+    for _ in 0..2 {
+        ask(world, Ask::Rerun(asked.clone()), work).await;
+    }
+    let after = (world.store.heads(), world.store.tasks_of(&task.run), world.cluster.objects());
+    assert_eq!(before, after, "a dry run changes nothing");
+    let mut told: Vec<String> = world.store.entries(&task.run).into_iter().map(|entry| entry.what).collect();
+    told.retain(|what| what.starts_with("a dry run says"));
+    told.pop().expect("it is told")
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_the_cluster_would_make_of_it() {
+    let (world, task, work) = begin();
+    wake(&world, &task, &work).await;
+    let verdict = Verdict::failed("it did not serve", Output::None);
+    let failed = Task { state: State::Done { verdict }, ..stored(&world, &task) };
+    let mut head = world.store.heads().remove(0);
+    head.phases[2].failed = 1;
+    head.state = RunState::Finished(RunOutcome::Failed);
+    world.store.put(&head, &[failed]);
+    insta::assert_snapshot!(rehearsed(&world, &task, &work).await, @"a dry run says: attempt 2 of `deploy/service-1@development` continues the run when it passes; attempt 1 ended so: it did not serve; in `development` nothing would change");
+
+    let path = "top/infrastructure/kubernetes/service-1-deployment.yaml";
+    let manifest = DEPLOYMENT.replace("vive-sphere/authentication:latest", "vive-sphere/service-1:latest");
+    world.artifacts.store(&domain::keys::source(&task.run), a_zip(&[(path, manifest.as_str())]));
+    insta::assert_snapshot!(rehearsed(&world, &task, &work).await, @"a dry run says: attempt 2 of `deploy/service-1@development` continues the run when it passes; attempt 1 ended so: it did not serve; in `development` it would make Deployment `development/authentication`; prune Deployment `development/service-1`, where it is still its own; prune Service `development/service-1`, where it is still its own");
+
+    world.artifacts.store(&domain::keys::source(&task.run), a_zip(&[(path, "kind: [")]));
+    let told = rehearsed(&world, &task, &work).await;
+    assert!(
+        told.contains(
+            "; it would fail: `infrastructure/kubernetes/service-1-deployment.yaml` is not valid YAML"
+        ),
+        "{told}"
     );
 }
 

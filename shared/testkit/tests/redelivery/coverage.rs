@@ -86,7 +86,7 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
 
 /// Port calls that change nothing. Who dies around one of them is the one that died after the last effect before it,
 /// and whether it fails before or after its effect is the same.
-pub const READS: [&str; 33] = [
+pub const READS: [&str; 34] = [
     "artifacts.exists",
     "artifacts.get",
     "artifacts.get_file",
@@ -96,6 +96,7 @@ pub const READS: [&str; 33] = [
     "builds.status",
     "checks.find",
     "cluster.probe",
+    "cluster.rehearse",
     "cluster.rollout",
     "comments.find",
     "differences.changes",

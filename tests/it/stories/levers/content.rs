@@ -4,13 +4,15 @@
 use anyhow::{Context, ensure};
 use cluster::Cluster;
 use domain::ids::RunId;
-use domain::ports::{Cluster as _, Leftover};
+use domain::policy::Conflicts;
+use domain::ports::{Application, Cluster as _, Leftover};
 use domain::run::RunOutcome;
 use domain::task::{ObjectName, Output, Task};
 use local::Workbench;
+use serde_json::json;
 
-use super::{ended, until_told};
-use crate::world::World;
+use super::{ended, told, until_told, written};
+use crate::world::{REPOSITORY, World};
 
 /// One object more.
 const MORE: &str = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {key: value}\n";
@@ -33,7 +35,34 @@ pub(super) async fn play(world: &World<'_>, bench: &Workbench, first: &RunId) ->
     ensure!(image(&tasks)? == image(&before)?, "it is another image: {tasks:#?}");
     let release = |tasks: &[Task]| output(tasks, "deploy/service_001@development");
     ensure!(release(&tasks)? != release(&before)?, "the same manifests: {tasks:#?}");
+    a_dry_run_tells_what_the_cluster_would_make_of_it(world, &run).await.context("the dry run")?;
     an_object_that_leaves_the_manifests_leaves_the_cluster(world, bench, &text).await
+}
+
+/// Somebody has changed an object meanwhile: another deploy of the same release would set it right.
+async fn a_dry_run_tells_what_the_cluster_would_make_of_it(
+    world: &World<'_>,
+    run: &RunId,
+) -> anyhow::Result<()> {
+    let look = ["rerun", &written(run), "deploy/service_001@development", "--dry-run"];
+    let said = told(world, &look).await?;
+    ensure!(said.contains("; in `development` nothing would change"), "{said}");
+    let kubeconfig = world.record.kubeconfig.as_ref().context("the cloud has no cluster")?;
+    let cluster = Cluster::from_kubeconfig(&std::fs::read_to_string(kubeconfig)?).await?;
+    let annotations = json!({ "slipway.dev/owner": format!("{REPOSITORY}/service_001") });
+    let metadata = json!({ "name": "more", "namespace": "development", "annotations": annotations });
+    let other =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": { "key": "other" } });
+    ensure!(cluster.apply(&[other], Conflicts::Refuse, &()).await? == Application::Done(Vec::new()));
+    for _ in 0..2 {
+        let said = told(world, &look).await?;
+        ensure!(
+            said.contains("it would change ConfigMap `development/more`: data.key: \"other\" → \"value\""),
+            "{said}"
+        );
+        ensure!(said.contains("nothing has changed"), "{said}");
+    }
+    Ok(())
 }
 
 async fn an_object_that_leaves_the_manifests_leaves_the_cluster(

@@ -6,7 +6,7 @@ use domain::spec::Plan;
 use testkit::builders::{a_component, a_sha, name};
 use testkit::fakes::Fate;
 
-use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven};
+use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven, rehearsed};
 use super::{DEPLOY, TIMER, VERIFY, services};
 use crate::harness::Scenario;
 use crate::play::Play;
@@ -155,6 +155,14 @@ pub const SCENARIOS: &[Scenario] = &[
             let verify = play.until(VERIFY, &[a_sha(2).as_str()]);
             play.invoke(&verify);
             play.until(DEPLOY, &["+rollback"])
+        },
+    },
+    Scenario {
+        name: "is asked what it would change",
+        does: &["cluster.rehearse", "store.record"],
+        before: |play| {
+            delivered(play);
+            rehearsed(play, "deploy/service-1@development")
         },
     },
     Scenario {

@@ -13,19 +13,24 @@ use crate::play::{Call, Play};
 
 /// A request to run a task of commit 1 again, in hands.
 pub fn again(play: &mut Play, task: &str) -> Call {
-    ask(play, task, false)
+    ask(play, task, false, false)
 }
 
 /// The same with everything that follows.
 pub fn again_with_all(play: &mut Play, task: &str) -> Call {
-    ask(play, task, true)
+    ask(play, task, true, false)
 }
 
-fn ask(play: &mut Play, task: &str, cascade: bool) -> Call {
+/// A request that only wants to know what would happen.
+pub fn rehearsed(play: &mut Play, task: &str) -> Call {
+    ask(play, task, false, true)
+}
+
+fn ask(play: &mut Play, task: &str, cascade: bool, dry_run: bool) -> Call {
     let task: TaskId = name(task);
     let (run, request) = (name(&format!("vive-sphere.bot-manager.{}", a_sha(1))), Some(name("request-1")));
     let queue = QueueName::Stage(task.stage);
-    let rerun = Message::Rerun(Rerun { run, task, request, cascade, dry_run: false });
+    let rerun = Message::Rerun(Rerun { run, task, request, cascade, dry_run });
     play.put(queue, &serde_json::to_string(&rerun).expect("plain data"))
 }
 

@@ -1,0 +1,39 @@
+//! What differs between the stages: their effects.
+
+use std::future::Future;
+
+use domain::next::Learned;
+use domain::ports::Answer;
+use domain::run::Run;
+use domain::task::Task;
+use domain::time::Timestamp;
+
+/// What a stage's effect may look at.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The run.
+    pub head: &'a Run,
+    /// The task.
+    pub task: &'a Task,
+    /// The task whose output this one works on.
+    pub previous: Option<&'a Task>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A stage's own work: all that differs between test, build, publish, deploy and verify.
+pub trait StageWork: Sync {
+    /// Performs the effect. With `adopt`, an earlier attempt may have performed it already.
+    fn start(&self, case: &Case<'_>, adopt: bool) -> impl Future<Output = Answer<Learned>> + Send;
+    /// Looks how the effect fares.
+    fn observe(&self, case: &Case<'_>, handle: &str) -> impl Future<Output = Answer<Learned>> + Send;
+    /// What is known of the effect beforehand, as a part of a sentence; changes nothing.
+    fn rehearse(&self, _case: &Case<'_>) -> impl Future<Output = Answer<Option<String>>> + Send {
+        async { Ok(None) }
+    }
+    /// Stops what was begun, also where no handle of it is recorded. A stage whose effect ends by itself within an
+    /// invocation has nothing to stop.
+    fn stop(&self, _case: &Case<'_>, _handle: Option<&str>) -> impl Future<Output = Answer<()>> + Send {
+        async { Ok(()) }
+    }
+}
