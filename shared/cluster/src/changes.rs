@@ -18,18 +18,18 @@ const BOOKKEEPING: [&str; 7] = [
     "status",
 ];
 
-/// A line for each field that differs, in the order of their paths: `spec.replicas: 1 → 2`. Where the object is
-/// `secret` no value is shown: annotations repeat its data.
-pub(crate) fn changes(before: &Value, after: &Value, secret: bool) -> Vec<String> {
+/// A line for each field that differs, in the order of their paths: `spec.replicas: 1 → 2`. Where it is
+/// `confidential` no value is shown at all: the annotations of a Secret may repeat its data.
+pub(crate) fn changes(before: &Value, after: &Value, confidential: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut walk = Walk { lines: &mut lines, secret };
+    let mut walk = Walk { lines: &mut lines, confidential };
     walk.both("", before, after);
     lines
 }
 
 struct Walk<'a> {
     lines: &'a mut Vec<String>,
-    secret: bool,
+    confidential: bool,
 }
 
 impl Walk<'_> {
@@ -88,7 +88,7 @@ impl Walk<'_> {
     }
 
     fn shown(&self, value: &Value) -> String {
-        if self.secret {
+        if self.confidential {
             return "(hidden)".to_owned();
         }
         let text = value.to_string();

@@ -13,7 +13,7 @@ use crate::kinds::Kinds;
 use crate::refusal;
 
 /// Whose the object is: what deploy writes on each.
-const OWNER: &str = "slipway.dev/owner";
+pub(crate) const OWNER: &str = "slipway.dev/owner";
 
 /// What people say of an object that leaves its manifests: `keep` or `allow`.
 const PRUNE: &str = "slipway.dev/prune";

@@ -4,13 +4,14 @@ use domain::policy::Conflicts;
 use domain::ports::{Answer, Change};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::Client;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::FIELD_MANAGER;
 use crate::changes::changes;
 use crate::fault::ask;
 use crate::kinds::Kinds;
+use crate::prune::OWNER;
 use crate::refusal;
 use crate::target::{Target, text, without_bookkeeping};
 
@@ -53,8 +54,17 @@ async fn rehearse_one(
         Err(failure) => return refused(&label, failure, &what()),
     };
     let Some(live) = live else { return Ok(Change::Created) };
-    let lines = changes(&json!(live), &json!(applied), text(object, "/kind") == "Secret");
+    let lines = changes(&json!(live), &json!(applied), is_confidential(&live, object));
     Ok(if lines.is_empty() { Change::Nothing } else { Change::Fields(lines) })
+}
+
+/// Whether its values are nobody's business here: a Secret's, and those of an object that belongs to somebody else, which
+/// the manifests may name by any name they like.
+fn is_confidential(live: &DynamicObject, object: &Value) -> bool {
+    let owner =
+        object.pointer("/metadata/annotations").and_then(|all| all.get(OWNER)).and_then(Value::as_str);
+    let known = live.metadata.annotations.as_ref().and_then(|all| all.get(OWNER)).map(String::as_str);
+    text(object, "/kind") == "Secret" || known != owner
 }
 
 fn refused(label: &str, failure: crate::fault::Failure, what: &str) -> Answer<Change> {

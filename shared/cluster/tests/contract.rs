@@ -165,7 +165,19 @@ async fn a_rehearsal_tells_and_changes_nothing(lab: &Lab, space: String) -> anyh
     let rehearsed = cluster.rehearse(&objects, Conflicts::Refuse).await?;
     ensure!(rehearsed == [Change::Nothing, Change::Nothing], "a rehearsal changed it: {rehearsed:?}");
 
-    // What somebody else owns.
+    // What belongs to another service: that it differs is told, and nothing of what it holds.
+    let annotated = |owner: &str, value: &str| {
+        let mut map = config_map(&space, value);
+        map["metadata"]["name"] = json!("other");
+        map["metadata"]["annotations"] = json!({ "slipway.dev/owner": owner });
+        map
+    };
+    ensure!(cluster.apply(&[annotated("a", "private")], Conflicts::Refuse, &()).await? == DONE);
+    let rehearsed = cluster.rehearse(&[annotated("b", "curious")], Conflicts::Refuse).await?;
+    ensure!(!format!("{rehearsed:?}").contains("private"), "{rehearsed:?}");
+    ensure!(format!("{rehearsed:?}").contains("data.key: (hidden) → (hidden)"), "{rehearsed:?}");
+
+    // What somebody else has set.
     let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
         kube::Api::namespaced(lab.stranger().await?, &space);
     let force = PatchParams::apply("somebody").force();

@@ -95,7 +95,8 @@ pub trait Cluster: Send + Sync {
         standing: &impl Standing,
     ) -> impl Future<Output = Answer<Application>> + Send;
     /// What [`Cluster::apply`] would change, by the API server's own answer, one for each object in its order. Nothing is
-    /// changed, and no value of a Secret is told.
+    /// changed. No value is told of a Secret, nor of an object whose annotation
+    /// `slipway.dev/owner` names somebody else.
     fn rehearse(
         &self,
         objects: &[serde_json::Value],
