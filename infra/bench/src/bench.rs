@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::prices::Prices;
 use crate::report::Report;
 use crate::template::Template;
-use crate::{burst, functions, machine, output, requests, run, scene, sizes, table, verdict};
+use crate::{apply, burst, functions, machine, output, requests, run, scene, sizes, table, verdict};
 
 /// Measures Slipway on this machine: its functions, a run, a burst, what a run asks of AWS and what that costs.
 #[derive(Debug, clap::Parser)]
@@ -53,6 +53,8 @@ enum Part {
     Run,
     /// The time from a webhook to checks, builds and the verdict.
     Verdict,
+    /// Server-side apply beside kubectl's.
+    Apply,
     /// Many webhooks at once.
     Burst,
 }
@@ -111,6 +113,9 @@ async fn measure(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if wanted(Part::Verdict) {
         verdict::measure(&bench, &mut report).await.context("measuring verdicts")?;
+    }
+    if wanted(Part::Apply) {
+        apply::measure(&bench, &mut report).await.context("measuring applies")?;
     }
     if wanted(Part::Burst) {
         burst::measure(&bench, &arguments.bursts, &mut report).await.context("measuring bursts")?;
