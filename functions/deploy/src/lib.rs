@@ -1,5 +1,6 @@
 //! Under lock and fence, applies a service's manifests with its image pinned by digest.
 
+mod preview;
 mod render;
 mod source;
 mod words;
@@ -9,12 +10,12 @@ use std::time::Duration;
 use domain::ids::{EnvironmentName, RunId, ServiceName};
 use domain::keys;
 use domain::next::Learned;
-use domain::policy::violations;
+use domain::policy::{Policy, violations};
 use domain::ports::{
     Answer, Application, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Standing,
     Written,
 };
-use domain::run::{Delivery, Ticket};
+use domain::run::{Delivery, Preview, Run, Ticket};
 use domain::spec::ServiceSpec;
 use domain::task::{Applied, ObjectName, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
@@ -74,6 +75,10 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
         let changes = self.cluster.rehearse(&rendered.objects, delivery.policy.conflicts).await?;
         let pruned = before.map(|before| before.left_over_by(&rendered.names)).unwrap_or_default();
         Ok(Some(words::rehearsed(&delivery.namespace, &rendered.names, &changes, &pruned)))
+    }
+
+    async fn preview(&self, head: &Run, preview: &Preview) -> Answer<Vec<String>> {
+        self.previewed(head, preview).await
     }
 }
 
@@ -157,10 +162,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let image = service.image.as_ref().map(|_| published(case)).transpose()?;
         let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
         let pin = service.image.as_ref().map(|spec| spec.repository.as_str()).zip(image.as_ref());
-        let rendered = render(&files, &delivery.namespace, pin, service, &owner(case, &service.name));
-        Ok(rendered.and_then(|rendered| match against_policy(&rendered, delivery) {
-            Some(sentence) => Err(sentence),
-            None => Ok(Prepared { service, image, rendered }),
+        let rendered =
+            render(&files, &delivery.namespace, pin, service, &owner_of(&case.head.id, &service.name));
+        Ok(rendered.and_then(|rendered| {
+            match against_policy(&rendered, &delivery.environment, &delivery.policy) {
+                Some(sentence) => Err(sentence),
+                None => Ok(Prepared { service, image, rendered }),
+            }
         }))
     }
 
@@ -229,7 +237,7 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         if release.leftovers.is_empty() {
             return Ok(Ok(String::new()));
         }
-        let owner = owner(case, &release.service);
+        let owner = owner_of(&case.head.id, &release.service);
         let Some(outcomes) = self.cluster.prune(&owner, &release.leftovers, turn).await? else {
             return turn.passed_by().await.map(Err);
         };
@@ -295,13 +303,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Standing for Turn<'_, S, A, C> {
 }
 
 /// What of the objects the environment's policy forbids; none where all of it may be applied.
-fn against_policy(rendered: &Rendered, delivery: &Delivery) -> Option<String> {
+fn against_policy(rendered: &Rendered, environment: &EnvironmentName, policy: &Policy) -> Option<String> {
     let forbidden: Vec<String> = rendered
         .names
         .iter()
         .zip(&rendered.objects)
         .flat_map(|(name, object)| {
-            let violations = violations(object, &delivery.policy);
+            let violations = violations(object, policy);
             violations.into_iter().map(move |violation| format!("{name}: {violation}"))
         })
         .collect();
@@ -310,13 +318,12 @@ fn against_policy(rendered: &Rendered, delivery: &Delivery) -> Option<String> {
         more => format!("; and {more} more"),
     };
     let told = forbidden[..forbidden.len().min(MOST_NAMES)].join("; ");
-    (!forbidden.is_empty())
-        .then(|| format!("`{}` does not let this be applied. {told}{more}", delivery.environment))
+    (!forbidden.is_empty()).then(|| format!("`{environment}` does not let this be applied. {told}{more}"))
 }
 
 /// What a service is called among all that are delivered.
-fn owner(case: &Case<'_>, service: &ServiceName) -> String {
-    format!("{}/{service}", case.head.id.repository)
+fn owner_of(run: &RunId, service: &ServiceName) -> String {
+    format!("{}/{service}", run.repository)
 }
 
 /// The image that publish let through.

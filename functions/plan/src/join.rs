@@ -1,7 +1,7 @@
 //! A commit that has a run already: what one more event of it brings.
 
 use domain::files::operator;
-use domain::ids::{Line, RequestId, Stage, Trust};
+use domain::ids::{Line, RequestId, Sha, Stage, Trust};
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::ports::{Answer, Artifacts, Fault, Queue, Written};
 use domain::rerun::Rerun;
@@ -14,6 +14,7 @@ use lambda::Reopened;
 
 use crate::choice::key_images;
 use crate::front::{Place, stop};
+use crate::source::Reach;
 use crate::{Hub, Memory, Planner, delivery};
 
 /// How often a head may be written by others meanwhile.
@@ -106,6 +107,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         mut head: Run,
         request: &PlanRequest,
         cancels: bool,
+        base: Option<&Sha>,
         now: Timestamp,
     ) -> Answer<Run> {
         let Ok(line) = request.line() else { return Ok(head) };
@@ -123,9 +125,8 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         if !head.claims.contains(&line) {
             head = self.wanted_again(head, request, now).await?;
         }
-        let base = self.base_of(&head, request).await?;
         for _ in 0..MOST_RACES {
-            let Some(joined) = head.joined(Some(&line), request.pull_request, base.as_ref()) else {
+            let Some(joined) = head.joined(Some(&line), request.pull_request, base) else {
                 return Ok(head);
             };
             if self.store.write_run(&joined).await? == Written::Yes {
@@ -136,17 +137,17 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         Err(Fault::retry("others write the run while an event joins it", "version conflict"))
     }
 
-    async fn read_again(&self, head: &Run) -> Answer<Run> {
+    pub(crate) async fn read_again(&self, head: &Run) -> Answer<Run> {
         self.store.run(&head.id).await?.ok_or_else(|| Fault::reject("the run is gone"))
     }
 
-    /// The commit that a pull request's results are compared with, where the request brings the pull request.
-    async fn base_of(&self, head: &Run, request: &PlanRequest) -> Answer<Option<domain::ids::Sha>> {
-        let is_new = request.pull_request.is_some_and(|number| !head.pulls.contains(&number));
-        if !is_new {
-            return Ok(None);
+    /// What the request's pull request changes, and the commit that its results are compared with, where the request
+    /// brings the pull request.
+    pub(crate) async fn brought(&self, head: &Run, request: &PlanRequest) -> Answer<Reach> {
+        match request.pull_request.filter(|number| !head.pulls.contains(number)) {
+            Some(number) => self.reach(head, request.base.as_ref().map(|base| (number, base))).await,
+            None => Ok(Reach::default()),
         }
-        Ok(self.reach(head, request.pull_request.zip(request.base.as_ref())).await?.base)
     }
 
     /// A branch went back to a commit whose run was cancelled: what was cancelled runs again.

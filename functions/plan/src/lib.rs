@@ -8,6 +8,7 @@ mod delivery;
 mod failure;
 mod front;
 mod join;
+mod preview;
 mod source;
 mod take;
 mod tips;

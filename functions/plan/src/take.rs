@@ -43,7 +43,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         }
         // Where a line is delivered, an older run may be on its way to the cluster: it finishes, unless the file says otherwise.
         let cancels = head.replaces_older || delivery::target(&operator, request).is_none();
-        head = self.claim(head, request, cancels, now).await?;
+        let brought = self.brought(&head, request).await?;
+        head = self.preview(head, request, &operator, brought.changes.as_ref()).await?;
+        head = self.claim(head, request, cancels, brought.base.as_ref(), now).await?;
         self.open(&mut head, now).await?;
         self.store.note(&request.delivery, &DeliveryState::Planned(head.id.clone())).await
     }

@@ -145,6 +145,7 @@ impl Place {
                 command.arg("--kubeconfig").arg(&self.kubeconfig).args([
                     "apply",
                     "--server-side",
+                    "--validate=false",
                     "--filename",
                 ]);
                 command.arg(&file);

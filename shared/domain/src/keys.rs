@@ -38,6 +38,11 @@ pub fn new_lines(run: &RunId) -> String {
     format!("changes/{run}.json")
 }
 
+/// The services whose manifests a pull request's commit changes.
+pub fn preview(run: &RunId) -> String {
+    format!("previews/{run}.json")
+}
+
 /// Rendered manifests by their SHA-256 in hexadecimal.
 pub fn manifests(hash: &str) -> String {
     format!("manifests/{hash}.json")

@@ -34,6 +34,11 @@ pub enum Message {
     Rerun(Rerun),
     /// A stage's queue: a stuck task to try again. It lies in the dead-letter queue until a person redrives it.
     Revive(Revive),
+    /// deploy: a run whose pull request waits to hear what merging it would change in the cluster.
+    Preview {
+        /// The run.
+        run: RunId,
+    },
     /// notify: a run whose state should be told.
     Notify {
         /// The run.
@@ -77,6 +82,8 @@ pub enum Ask {
     Rerun(Rerun),
     /// To try a stuck task again.
     Revive(Revive),
+    /// To say what merging a run's pull request would change.
+    Preview(RunId),
 }
 
 impl Ask {
@@ -85,6 +92,7 @@ impl Ask {
         match self {
             Self::Wake(wake) => vec![wake.clone()],
             Self::Built(wakes) => wakes.clone(),
+            Self::Preview(_) => Vec::new(),
             Self::Rerun(Rerun { run, task, .. }) | Self::Revive(Revive { run, task, .. }) => {
                 vec![Wake { run: run.clone(), task: task.clone(), timer: None }]
             }
@@ -255,6 +263,7 @@ impl Message {
             Self::Task(wake) => QueueName::Stage(wake.task.stage),
             Self::Rerun(rerun) => QueueName::Stage(rerun.task.stage),
             Self::Revive(revive) => QueueName::Stage(revive.task.stage),
+            Self::Preview { .. } => QueueName::Stage(Stage::Deploy),
             Self::Notify { .. } => QueueName::Notify,
         }
     }

@@ -7,6 +7,7 @@ mod claims;
 mod origin;
 mod phase;
 mod planning;
+mod preview;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ use crate::time::Timestamp;
 
 pub use origin::{Origin, Stop};
 pub use phase::{Phase, PhaseKind};
+pub use preview::Preview;
 
 /// How long a run may be silent before sweep wakes it.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_mins(2);
@@ -79,6 +81,9 @@ pub struct Run {
     /// The most test builds at a time, where these are limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel: Option<u16>,
+    /// What merging its pull request would change in the cluster, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// Who hears of it.
     pub notifications: Notifications,
     /// Sentences for people: why things run, are delivered, or are not.
@@ -202,6 +207,7 @@ impl Run {
             pulls: request.pull_request.into_iter().collect(),
             compared_with: None,
             parallel: None,
+            preview: None,
             failures: 0,
             outages: 0,
             stuck: None,

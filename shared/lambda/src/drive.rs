@@ -18,6 +18,7 @@ use futures::future::join_all;
 use futures::lock::Mutex;
 
 use crate::opening::{open_phase, opened, settled, wake_waiting};
+use crate::preview::preview;
 use crate::rerun::{self, Opened};
 use crate::{Case, Disposition, StageMessage, StageWork};
 
@@ -65,6 +66,10 @@ where
         let revive = match &message.ask {
             Ask::Wake(_) | Ask::Built(_) => None,
             Ask::Revive(revive) => Some(revive.version),
+            Ask::Preview(run) => {
+                let told = preview(self.store, self.queue, self.work, run).await;
+                return told.unwrap_or_else(Into::into);
+            }
             Ask::Rerun(asked) if asked.dry_run => {
                 let rehearsed = rerun::rehearse(self.store, self.work, asked, message, clock()).await;
                 return rehearsed.unwrap_or_else(Into::into);

@@ -5,6 +5,7 @@ mod commit;
 mod config;
 mod drive;
 mod opening;
+mod preview;
 mod rerun;
 mod result;
 mod stage;

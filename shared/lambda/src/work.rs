@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use domain::next::Learned;
-use domain::ports::Answer;
-use domain::run::Run;
+use domain::ports::{Answer, Fault};
+use domain::run::{Preview, Run};
 use domain::task::Task;
 use domain::time::Timestamp;
 
@@ -30,6 +30,10 @@ pub trait StageWork: Sync {
     /// What is known of the effect beforehand, as a part of a sentence; changes nothing.
     fn rehearse(&self, _case: &Case<'_>) -> impl Future<Output = Answer<Option<String>>> + Send {
         async { Ok(None) }
+    }
+    /// What merging the run's pull request would change, a sentence each; only deploy knows.
+    fn preview(&self, _head: &Run, _preview: &Preview) -> impl Future<Output = Answer<Vec<String>>> + Send {
+        async { Err(Fault::reject("this stage previews nothing")) }
     }
     /// Stops what was begun, also where no handle of it is recorded. A stage whose effect ends by itself within an
     /// invocation has nothing to stop.

@@ -76,6 +76,7 @@ pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> 
         Message::Task(wake) => Ok(Ask::Wake(wake)),
         Message::Rerun(rerun) => Ok(Ask::Rerun(rerun)),
         Message::Revive(revive) => Ok(Ask::Revive(revive)),
+        Message::Preview { run } => Ok(Ask::Preview(run)),
         other @ (Message::Plan(_)
         | Message::Tips { .. }
         | Message::Asked(_)

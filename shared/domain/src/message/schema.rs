@@ -56,6 +56,12 @@ pub fn messages() -> Value {
             ],
             &["run", "task", "version"],
         ),
+        kind(
+            "preview",
+            "deploy's queue: tell what merging the run's pull request would change in the cluster. plan writes it; again, it changes nothing.",
+            &[run()],
+            &["run"],
+        ),
         kind("notify", "notify's queue: tell the state of a run.", &[run()], &["run"]),
         kind(
             "tips",

@@ -59,6 +59,7 @@ pub fn run(state: RunState) -> Run {
         pulls: Vec::new(),
         compared_with: None,
         parallel: None,
+        preview: None,
         failures: 0,
         outages: 0,
         stuck: None,

@@ -10,6 +10,7 @@ mod notify;
 mod notify_comments;
 mod notify_later;
 mod plan;
+mod previews;
 mod rerun;
 mod shared_builds;
 mod sweep;

@@ -12,11 +12,12 @@ use crate::play::Call;
 pub type Met = (Handler, &'static str);
 
 /// The kinds of messages, as [`kind`] names them.
-pub const KINDS: [(Handler, &str); 5] = [
+pub const KINDS: [(Handler, &str); 6] = [
     (Handler::Plan, "plan"),
     (Handler::Plan, "tips"),
     (Handler::Plan, "asked"),
     (Handler::Plan, "gone"),
+    (Handler::Deploy, "preview"),
     (Handler::Notify, "notify"),
 ];
 
@@ -49,6 +50,7 @@ fn kind(message: &Message) -> &'static str {
         Message::Task(_) => "task",
         Message::Rerun(_) => "rerun",
         Message::Revive(_) => "revive",
+        Message::Preview { .. } => "preview",
         Message::Notify { .. } => "notify",
     }
 }

@@ -12,7 +12,8 @@ use local::Workbench;
 use serde_json::json;
 
 use super::{ended, told, until_told, written};
-use crate::world::{REPOSITORY, World};
+use crate::stories::pulls::Hub;
+use crate::world::{REPOSITORY, World, eventually};
 
 /// One object more.
 const MORE: &str = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {key: value}\n";
@@ -36,7 +37,33 @@ pub(super) async fn play(world: &World<'_>, bench: &Workbench, first: &RunId) ->
     let release = |tasks: &[Task]| output(tasks, "deploy/service_001@development");
     ensure!(release(&tasks)? != release(&before)?, "the same manifests: {tasks:#?}");
     a_dry_run_tells_what_the_cluster_would_make_of_it(world, &run).await.context("the dry run")?;
+    a_pull_request_tells_what_merging_it_would_change(world, bench, &run).await.context("the preview")?;
     an_object_that_leaves_the_manifests_leaves_the_cluster(world, bench, &text).await
+}
+
+/// Its roll-up has the API server's own answer, and nothing has changed.
+async fn a_pull_request_tells_what_merging_it_would_change(
+    world: &World<'_>,
+    bench: &Workbench,
+    delivered: &RunId,
+) -> anyhow::Result<()> {
+    let hub = Hub::of(world);
+    hub.allow("ada", "write").await?;
+    bench.edit(MANIFEST, "LEVEL: debug", "LEVEL: trace")?;
+    let run = bench.commit_as_it_is("Say all").await?;
+    bench.push_commit("proposal").await?;
+    hub.open("ada", "proposal", "develop").await?;
+    until_told(world, &run, 0).await?;
+    let told = eventually("the roll-up tells what merging would change", async || {
+        let check = world.check(&run, "slipway").await?;
+        let text = check.output.text.unwrap_or_default();
+        Ok(text.contains("Once merged, `service_001`").then_some(text))
+    })
+    .await?;
+    ensure!(told.contains("data.LEVEL: \"debug\" → \"trace\""), "{told}");
+    ensure!(!told.contains("Once merged, `service_002`"), "a service whose manifests are the same: {told}");
+    bench.git(&["checkout", "--quiet", "--force", "-B", "develop", &delivered.sha.to_string()]).await?;
+    Ok(())
 }
 
 /// Somebody has changed an object meanwhile: another deploy of the same release would set it right.

@@ -7,6 +7,7 @@ use testkit::builders::{a_component, a_sha, name};
 use testkit::fakes::Fate;
 
 use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven, rehearsed};
+use super::plan::offered;
 use super::{DEPLOY, TIMER, VERIFY, services};
 use crate::harness::Scenario;
 use crate::play::Play;
@@ -155,6 +156,14 @@ pub const SCENARIOS: &[Scenario] = &[
             let verify = play.until(VERIFY, &[a_sha(2).as_str()]);
             play.invoke(&verify);
             play.until(DEPLOY, &["+rollback"])
+        },
+    },
+    Scenario {
+        name: "says what merging a pull request would change",
+        does: &["cluster.rehearse", "store.write_run", "queue.send"],
+        before: |play| {
+            offered(play, &with_more());
+            play.until(DEPLOY, &["preview"])
         },
     },
     Scenario {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::spec::Plan;
 use serde_json::{Value, json};
 use testkit::builders::{a_commit_of, a_plan, a_push, a_sha, a_webhook, a_zip};
 use testkit::fakes::Trouble;
@@ -52,6 +53,14 @@ pub const SCENARIOS: &[Scenario] = &[
         before: |play| {
             play.invoke(&Call::Post(a_pull_request("mallory/bot-manager")));
             play.until(PLAN, &["mallory"])
+        },
+    },
+    Scenario {
+        name: "a pull request that touches manifests",
+        does: &["artifacts.put", "store.write_run", "queue.send"],
+        before: |play| {
+            offered(play, &services(1));
+            play.until(PLAN, &["\"pull_request\":42"])
         },
     },
     Scenario {
@@ -189,6 +198,17 @@ pub fn reaches_develop(play: &mut Play) -> Call {
     play.until(PLAN, &["develop"])
 }
 
+/// Commit 2 on the branch of the fixture's pull request, and the pull request itself.
+pub fn offered(play: &mut Play, file: &Plan) {
+    delivered(play);
+    play.world.github.move_branch("avatar-limit", &a_sha(1));
+    let push = play.commit_on("avatar-limit", 2, file);
+    play.world.github.changes_paths(&a_sha(2), &["infrastructure/kubernetes/service-1-deployment.yaml"]);
+    play.invoke(&Call::Post(push));
+    play.rest().expect("it comes to rest");
+    play.invoke(&Call::Post(a_pull_request("vive-sphere/bot-manager")));
+}
+
 /// The fixture's pull request, from that repository.
 fn a_pull_request(from: &str) -> Value {
     let event: Value = serde_json::from_str(include_str!("../../../../../events/github-pull-request.json"))
@@ -196,6 +216,10 @@ fn a_pull_request(from: &str) -> Value {
     let mut body: Value =
         serde_json::from_str(event["body"].as_str().expect("a text")).expect("the body is JSON");
     body["pull_request"]["head"]["repo"]["full_name"] = json!(from);
+    if from == "vive-sphere/bot-manager" {
+        body["pull_request"]["head"]["sha"] = json!(a_sha(2).as_str());
+        body["pull_request"]["base"]["sha"] = json!(a_sha(1).as_str());
+    }
     body["installation"]["id"] = json!(1);
     a_webhook("pull_request", "delivery-fork", &body.to_string())
 }

@@ -1,0 +1,36 @@
+//! What merging a pull request would change in the cluster: asked for once, told with the run's decisions.
+
+use serde::{Deserialize, Serialize};
+
+use super::Run;
+use crate::ids::EnvironmentName;
+use crate::policy::Policy;
+
+/// A preview that somebody has asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The environment that the pull request's base is delivered to.
+    pub environment: EnvironmentName,
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// What may be applied there.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    pub policy: Policy,
+    /// Whether its sentences are among the run's notes.
+    #[serde(default)]
+    pub told: bool,
+}
+
+impl Run {
+    /// The head that waits for this preview; none where one is asked for already.
+    pub fn awaiting(&self, preview: Preview) -> Option<Self> {
+        self.preview.is_none().then(|| Self { preview: Some(preview), ..self.clone() }.noted())
+    }
+
+    /// The head with what was found; none where nobody waits for that.
+    pub fn previewed(&self, found: &[String]) -> Option<Self> {
+        let preview = self.preview.clone().filter(|preview| !preview.told)?;
+        let notes = [self.notes.as_slice(), found].concat();
+        Some(Self { preview: Some(Preview { told: true, ..preview }), notes, ..self.clone() }.noted())
+    }
+}

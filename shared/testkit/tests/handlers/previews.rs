@@ -1,0 +1,163 @@
+//! What merging a pull request would change in the cluster.
+
+use domain::ids::Stage;
+use domain::message::{Ask, Base, Message, PlanRequest, QueueName};
+use domain::ports::{Environments as _, Release, Written};
+use domain::run::{Preview, Run};
+use domain::spec::{Plan, ServiceSpec};
+use lambda::Disposition;
+use slipway_deploy::Deployment;
+use testkit::builders::{a_commit, a_plan, a_request, a_sha, a_strangers_pull, name};
+use testkit::fakes::{Fate, World};
+
+use crate::ask;
+use crate::plan::plan;
+
+const MANIFEST: &str = "infrastructure/kubernetes/service-1-deployment.yaml";
+
+/// A branch `proposal` with commit 2, planned, whose pull request changes these paths.
+async fn proposed(paths: &[&str]) -> World {
+    let world = World::new();
+    let commit = a_commit(&Plan { checks: None, integration: None, ..a_plan(2) });
+    world.github.push("develop", &a_sha(1), commit.clone());
+    world.github.move_branch("proposal", &a_sha(1));
+    world.github.push("proposal", &a_sha(2), commit);
+    world.github.changes_paths(&a_sha(2), paths);
+    plan(&world, &push()).await;
+    world
+}
+
+fn push() -> PlanRequest {
+    PlanRequest { branch: "proposal".to_owned(), before: Some(a_sha(1)), ..a_request(2) }
+}
+
+/// The pull request's event.
+fn offer(id: &str, base: &str) -> PlanRequest {
+    let base = Base { branch: name(base), sha: a_sha(1) };
+    PlanRequest { delivery: name(id), pull_request: Some(7), base: Some(base), before: None, ..push() }
+}
+
+fn head(world: &World) -> Run {
+    world.store.heads().into_iter().find(|head| head.id.sha == a_sha(2)).expect("a run")
+}
+
+/// The messages that ask for a preview.
+fn asked(world: &World) -> usize {
+    let bodies = world.queue.waiting(QueueName::Stage(Stage::Deploy));
+    bodies.iter().filter(|body| body.contains("\"preview\"")).count()
+}
+
+async fn preview(world: &World) -> Disposition {
+    let (store, artifacts, cluster) = (world.store.clone(), world.artifacts.clone(), world.cluster.clone());
+    ask(world, Ask::Preview(head(world).id), &Deployment { store, artifacts, cluster }).await
+}
+
+/// What is told of the cluster, a line each.
+fn told(world: &World) -> String {
+    let notes = head(world).notes;
+    notes.into_iter().filter(|note| note.contains("nce merged")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn it_is_asked_for_where_manifests_differ_and_the_base_is_delivered() {
+    let world = proposed(&["backend/service-1/app.py", MANIFEST]).await;
+    assert_eq!((head(&world).preview, asked(&world)), (None, 0), "no pull request offers it yet");
+    for id in ["opened", "again"] {
+        plan(&world, &offer(id, "develop")).await;
+    }
+    let preview = Preview {
+        environment: name("development"),
+        namespace: "development".to_owned(),
+        policy: domain::policy::Policy::default(),
+        told: false,
+    };
+    assert_eq!((head(&world).preview, asked(&world)), (Some(preview), 1));
+    let record = world.artifacts.object(&domain::keys::preview(&head(&world).id)).expect("a record");
+    let services: Vec<ServiceSpec> = serde_json::from_slice(&record).expect("services");
+    assert_eq!(services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["service-1"]);
+
+    for (paths, base) in [(["backend/service-1/app.py"], "develop"), ([MANIFEST], "main")] {
+        let world = proposed(&paths).await;
+        plan(&world, &offer("opened", base)).await;
+        assert_eq!((head(&world).preview, asked(&world)), (None, 0), "{paths:?} into {base}");
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_manifests_reach_no_cluster() {
+    let world = proposed(&[MANIFEST]).await;
+    let pull = a_strangers_pull();
+    let request = PlanRequest {
+        fork: pull.head_repository.clone(),
+        admitted: Some("ada".to_owned()),
+        ..offer("fork", "develop")
+    };
+    plan(&world, &request).await;
+    assert!(world.store.heads().iter().all(|head| head.preview.is_none()));
+    assert_eq!(asked(&world), 0);
+}
+
+#[tokio::test]
+async fn it_is_told_once_as_the_environment_is_now() {
+    let world = proposed(&[MANIFEST]).await;
+    plan(&world, &offer("opened", "develop")).await;
+    for _ in 0..2 {
+        assert_eq!(preview(&world).await, Disposition::Acknowledge);
+    }
+    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would make Deployment `development/service-1`; make Service `development/service-1`");
+    assert!(world.cluster.applies().is_empty() && world.store.lock_holders().is_empty());
+    let tells = serde_json::to_string(&Message::Notify { run: head(&world).id }).expect("plain data");
+    let told = world.queue.waiting(QueueName::Notify).iter().filter(|body| **body == tells).count();
+    assert!(told >= 2, "whoever died before telling is repeated");
+}
+
+#[tokio::test]
+async fn what_would_be_refused_and_what_would_not_differ_is_told_too() {
+    let world = proposed(&[MANIFEST]).await;
+    plan(&world, &offer("opened", "develop")).await;
+    world
+        .cluster
+        .decide("service-1", Fate::Refused { because: "spec.replicas: must be a number".to_owned() });
+    preview(&world).await;
+    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would fail: Deployment `development/service-1`: spec.replicas: must be a number; fail: Service `development/service-1`: spec.replicas: must be a number");
+
+    // What runs is rendered from the same manifests.
+    let world = proposed(&[MANIFEST]).await;
+    plan(&world, &offer("opened", "develop")).await;
+    let current = Release {
+        service: name("service-1"),
+        run: head(&world).id,
+        fence: 1,
+        turn: 4,
+        image: Some(domain::task::PinnedImage {
+            repository: "registry.example/vive-sphere/service-1".to_owned(),
+            digest: testkit::builders::a_digest(1),
+        }),
+        manifests: rendered_hash(&world),
+        objects: Vec::new(),
+        leftovers: Vec::new(),
+        at: world.clock.now(),
+    };
+    let written = world.store.set_current(&name("development"), &current).await.expect("memory answers");
+    assert_eq!(written, Written::Yes);
+    preview(&world).await;
+    insta::assert_snapshot!(told(&world), @"The manifests differ, but once merged nothing would change in `development`.");
+}
+
+/// The hash of what the commit's manifests come to with the image that runs.
+fn rendered_hash(world: &World) -> String {
+    let zip = a_commit(&Plan { checks: None, integration: None, ..a_plan(2) });
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).expect("a zip");
+    let mut text = String::new();
+    let mut entry = archive.by_name(&format!("repository-abc/{MANIFEST}")).expect("a manifest");
+    std::io::Read::read_to_string(&mut entry, &mut text).expect("text");
+    let files = [slipway_deploy::ManifestFile { path: MANIFEST.to_owned(), text }];
+    let image = domain::task::PinnedImage {
+        repository: "registry.example/vive-sphere/service-1".to_owned(),
+        digest: testkit::builders::a_digest(1),
+    };
+    let service = a_plan(1).services.remove(0);
+    let pin = Some(("vive-sphere/service-1", &image));
+    let owner = format!("{}/service-1", head(world).id.repository);
+    slipway_deploy::render(&files, "development", pin, &service, &owner).expect("good manifests").hash
+}
