@@ -46,6 +46,7 @@ fn full() -> Vec<Value> {
         json!({"kind": "task", "run": RUN, "task": "test/a", "timer": 3}),
         json!({"kind": "rerun", "run": RUN, "task": "deploy/a@development", "request": "fix-1", "cascade": true, "dry_run": true}),
         json!({"kind": "revive", "run": RUN, "task": "test/a", "version": 7}),
+        json!({"kind": "preview", "run": RUN}),
         json!({"kind": "notify", "run": RUN}),
         json!({"kind": "tips", "repository": "vive-sphere/bot-manager"}),
         json!({
