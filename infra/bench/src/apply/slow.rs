@@ -27,9 +27,11 @@ impl Slow {
         round_trip: Duration,
     ) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(kubeconfig)?;
-        let server = text.lines().find_map(|line| line.trim().strip_prefix("server:")).context("a server")?;
-        let (_, address) = server.trim().trim_matches('"').split_once("://").context("an address")?;
-        let address = address.trim_end_matches('/').to_owned();
+        let (_, server) = text.split_once("://").context("the kubeconfig names no server")?;
+        let address: String = server
+            .chars()
+            .take_while(|character| character.is_ascii_digit() || ".:".contains(*character))
+            .collect();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = folder.join("slow-kubeconfig.yaml");
         std::fs::write(&own, text.replace(&address, &listener.local_addr()?.to_string()))?;
