@@ -52,10 +52,14 @@ impl Walk<'_> {
         }
     }
 
-    /// Items are known by their names where all have one, else by their places.
+    /// Items are known by their names where each has one of its own, else by their places. An order of names that
+    /// changes is told too: containers that prepare a pod run in theirs.
     fn lists(&mut self, path: &str, old: &[Value], new: &[Value]) {
         let name = |item: &Value| item.get("name").and_then(Value::as_str).map(str::to_owned);
-        let all_named = |items: &[Value]| items.iter().map(name).collect::<Option<Vec<String>>>();
+        let all_named = |items: &[Value]| {
+            let names: Vec<String> = items.iter().map(name).collect::<Option<_>>()?;
+            (names.iter().collect::<BTreeSet<_>>().len() == names.len()).then_some(names)
+        };
         if let (Some(olds), Some(news)) = (all_named(old), all_named(new)) {
             let names: BTreeSet<&String> = olds.iter().chain(&news).collect();
             let item = |names: &[String], items: &[Value], wanted: &String| {
@@ -64,6 +68,10 @@ impl Walk<'_> {
             for name in names {
                 let (old, new) = (item(&olds, old, name), item(&news, new, name));
                 self.either(&format!("{path}[{name}]"), old.as_ref(), new.as_ref());
+            }
+            let kept = olds.iter().filter(|name| news.contains(name));
+            if !kept.eq(news.iter().filter(|name| olds.contains(name))) {
+                self.lines.push(format!("{path}: in another order"));
             }
             return;
         }
@@ -143,6 +151,15 @@ mod tests {
         spec.replicas: 1 → 2
         "#);
         assert_eq!(changes(&before, &before, false), [""; 0]);
+    }
+
+    #[test]
+    fn an_order_that_changes_and_a_name_that_comes_twice_are_told() {
+        let of = |names: &[&str]| json!({ "steps": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() });
+        assert_eq!(changes(&of(&["a", "b"]), &of(&["b", "a"]), false), ["steps: in another order"]);
+        let added = changes(&of(&["a", "b"]), &of(&["c", "a", "b"]), false);
+        assert_eq!(added, [r#"steps[c]: added {"name":"c"}"#]);
+        assert_eq!(changes(&of(&["a", "a"]), &of(&["a", "b"]), false), [r#"steps[1].name: "a" → "b""#]);
     }
 
     #[test]

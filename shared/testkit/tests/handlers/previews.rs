@@ -1,6 +1,6 @@
 //! What merging a pull request would change in the cluster.
 
-use domain::ids::Stage;
+use domain::ids::{Stage, Trust};
 use domain::message::{Ask, Base, Message, PlanRequest, QueueName};
 use domain::ports::{Environments as _, Release, Written};
 use domain::run::{Preview, Run};
@@ -85,15 +85,14 @@ async fn it_is_asked_for_where_manifests_differ_and_the_base_is_delivered() {
 
 #[tokio::test]
 async fn a_strangers_manifests_reach_no_cluster() {
-    let world = proposed(&[MANIFEST]).await;
-    let pull = a_strangers_pull();
-    let request = PlanRequest {
-        fork: pull.head_repository.clone(),
-        admitted: Some("ada".to_owned()),
-        ..offer("fork", "develop")
-    };
+    let world = proposed(&["backend/service-1/app.py", MANIFEST]).await;
+    let fork = a_strangers_pull().head_repository;
+    let request = PlanRequest { fork, admitted: Some("ada".to_owned()), ..offer("fork", "develop") };
     plan(&world, &request).await;
-    assert!(world.store.heads().iter().all(|head| head.preview.is_none()));
+    let heads = world.store.heads();
+    let strangers = heads.iter().find(|head| head.id.trust == Trust::Untrusted).expect("it is admitted");
+    assert!(!strangers.phases.is_empty(), "it is tested");
+    assert!(heads.iter().all(|head| head.preview.is_none()));
     assert_eq!(asked(&world), 0);
 }
 
