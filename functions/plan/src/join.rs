@@ -142,9 +142,12 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     }
 
     /// What the request's pull request changes, and the commit that its results are compared with, where the request
-    /// brings the pull request.
+    /// brings the pull request to the run, or began the run with it and nothing has come of that yet.
     pub(crate) async fn brought(&self, head: &Run, request: &PlanRequest) -> Answer<Reach> {
-        match request.pull_request.filter(|number| !head.pulls.contains(number)) {
+        let began = head.id.trust == Trust::Trusted
+            && head.origin.pull_request == request.pull_request
+            && head.preview.is_none();
+        match request.pull_request.filter(|number| began || !head.pulls.contains(number)) {
             Some(number) => self.reach(head, request.base.as_ref().map(|base| (number, base))).await,
             None => Ok(Reach::default()),
         }

@@ -21,8 +21,11 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         changes: Option<&Changes>,
     ) -> Answer<Run> {
         let Some(preview) = wanted(&head, request, operator) else { return Ok(head) };
-        let Some(changes) = changes else { return Ok(head) };
+        if head.preview.as_ref().is_some_and(|known| known.told) {
+            return Ok(head);
+        }
         if head.preview.is_none() {
+            let Some(changes) = changes else { return Ok(head) };
             let commit = self.commit(&head).await?;
             let Ok(plan) = self.plan_of(&head, &commit).await? else { return Ok(head) };
             let touched: Vec<&ServiceSpec> =

@@ -18,13 +18,17 @@ const MANIFEST: &str = "infrastructure/kubernetes/service-1-deployment.yaml";
 /// A branch `proposal` with commit 2, planned, whose pull request changes these paths.
 async fn proposed(paths: &[&str]) -> World {
     let world = World::new();
+    begin(&world, paths);
+    plan(&world, &push()).await;
+    world
+}
+
+fn begin(world: &World, paths: &[&str]) {
     let commit = a_commit(&Plan { checks: None, integration: None, ..a_plan(2) });
     world.github.push("develop", &a_sha(1), commit.clone());
     world.github.move_branch("proposal", &a_sha(1));
     world.github.push("proposal", &a_sha(2), commit);
     world.github.changes_paths(&a_sha(2), paths);
-    plan(&world, &push()).await;
-    world
 }
 
 fn push() -> PlanRequest {
@@ -62,19 +66,24 @@ fn told(world: &World) -> String {
 async fn it_is_asked_for_where_manifests_differ_and_the_base_is_delivered() {
     let world = proposed(&["backend/service-1/app.py", MANIFEST]).await;
     assert_eq!((head(&world).preview, asked(&world)), (None, 0), "no pull request offers it yet");
-    for id in ["opened", "again"] {
-        plan(&world, &offer(id, "develop")).await;
-    }
-    let preview = Preview {
+    plan(&world, &offer("opened", "develop")).await;
+    let awaited = Preview {
         environment: name("development"),
         namespace: "development".to_owned(),
         policy: domain::policy::Policy::default(),
         told: false,
     };
-    assert_eq!((head(&world).preview, asked(&world)), (Some(preview), 1));
+    assert_eq!((head(&world).preview, asked(&world)), (Some(awaited), 1));
     let record = world.artifacts.object(&domain::keys::preview(&head(&world).id)).expect("a record");
     let services: Vec<ServiceSpec> = serde_json::from_slice(&record).expect("services");
     assert_eq!(services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["service-1"]);
+
+    // Whoever died before he sent is repeated, until it is told.
+    plan(&world, &offer("again", "develop")).await;
+    assert_eq!(asked(&world), 2);
+    preview(&world).await;
+    plan(&world, &offer("once-more", "develop")).await;
+    assert_eq!(asked(&world), 2);
 
     for (paths, base) in [(["backend/service-1/app.py"], "develop"), ([MANIFEST], "main")] {
         let world = proposed(&paths).await;
@@ -84,11 +93,26 @@ async fn it_is_asked_for_where_manifests_differ_and_the_base_is_delivered() {
 }
 
 #[tokio::test]
+async fn it_is_asked_for_also_where_the_pull_request_comes_before_its_push() {
+    let world = World::new();
+    begin(&world, &[MANIFEST]);
+    for request in [offer("opened", "develop"), push()] {
+        plan(&world, &request).await;
+    }
+    assert!(head(&world).preview.is_some_and(|preview| !preview.told));
+    assert_eq!(asked(&world), 1);
+}
+
+#[tokio::test]
 async fn a_strangers_manifests_reach_no_cluster() {
     let world = proposed(&["backend/service-1/app.py", MANIFEST]).await;
     let fork = a_strangers_pull().head_repository;
     let request = PlanRequest { fork, admitted: Some("ada".to_owned()), ..offer("fork", "develop") };
-    plan(&world, &request).await;
+    // A second pull request of the same commit is compared as well.
+    let second = PlanRequest { delivery: name("second"), pull_request: Some(8), ..request.clone() };
+    for request in [request, second] {
+        plan(&world, &request).await;
+    }
     let heads = world.store.heads();
     let strangers = heads.iter().find(|head| head.id.trust == Trust::Untrusted).expect("it is admitted");
     assert!(!strangers.phases.is_empty(), "it is tested");
