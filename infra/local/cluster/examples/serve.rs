@@ -1,8 +1,9 @@
 //! Runs a cluster by itself: `cargo run -p local-cluster --example serve -- <port> <token> <image with python3>`.
+//! With `pretended` in the place of the image its pods are pretended, and no engine is needed.
 
 use std::time::Duration;
 
-use local_cluster::{Certificate, Options, Token};
+use local_cluster::{Certificate, Options, Pretence, Token};
 use local_engine::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,10 +26,10 @@ async fn main() -> anyhow::Result<()> {
         certificate: Some(certificate),
         tokens: vec![Token::administrator(token)],
         image_rewrites: Vec::new(),
+        pretence: (image == "pretended").then(Pretence::ready),
         helper_image: image,
         folder: std::env::temp_dir().join(format!("slipway-cluster-{port}")),
         back_off: Duration::from_secs(10),
-        pretence: None,
     };
     let shutdown = CancellationToken::new();
     let ended = shutdown.clone();

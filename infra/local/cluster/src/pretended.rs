@@ -78,7 +78,7 @@ pub(crate) async fn run(objects: Arc<Objects>, pretence: Pretence, shutdown: Can
         news.mark_unchanged();
         let (_, present) = objects.store.list(&PODS, None);
         pods.retain(|uid, task| {
-            let exists = present.iter().any(|pod| text(pod, "/metadata/uid") == uid);
+            let exists = objects.store.exists(uid);
             if !exists {
                 task.abort();
             }

@@ -101,6 +101,12 @@ pub fn content_type(headers: &HeaderMap) -> &str {
 pub fn parse_body(headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
     let kind = content_type(headers);
     if kind.contains("yaml") {
+        // Clients mostly send JSON under this name, which is read much faster as what it is.
+        if body.first() == Some(&b'{')
+            && let Ok(parsed) = serde_json::from_slice(body)
+        {
+            return Ok(parsed);
+        }
         let text = std::str::from_utf8(body).map_err(|error| Failure::bad_request(error.to_string()))?;
         let parsed = serde_saphyr::from_str(text);
         return parsed.map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")));

@@ -1,49 +1,40 @@
 //! Deletion that follows deletion: of owned objects, of a namespace's contents, of old events.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
 use crate::controllers::events;
+use crate::controllers::round::resource;
 use crate::objects::deletion::Deletion;
 use crate::objects::json::{list, object, text};
 use crate::objects::lifecycle::{Objects, Writer};
-use crate::objects::resources::{ALL, EVENTS, NAMESPACES, Resource};
+use crate::objects::resources::{EVENTS, NAMESPACES, Resource};
 use crate::objects::store::{Decision, Key};
 
 const WRITER: &str = "kube-controller-manager";
 
-/// Does what follows from everything that was deleted.
-pub fn sync_all(objects: &Objects) {
-    let everything = objects.store.everything();
-    let uids: BTreeSet<&str> = everything.iter().map(|(_, object)| text(object, "/metadata/uid")).collect();
-    for (key, object) in &everything {
-        let resource = resource(key);
-        let owners = list(object, "/metadata/ownerReferences");
-        let finalizers = list(object, "/metadata/finalizers");
-        let step = if !owners.is_empty() && owners.iter().all(|owner| !uids.contains(text(owner, "/uid"))) {
-            delete(objects, resource, key, object)
-        } else if finalizers.contains(&json!("foregroundDeletion")) {
-            delete_dependents(objects, resource, key, object)
-        } else if finalizers.contains(&json!("orphan")) {
-            release_dependents(objects, resource, key, object)
-        } else if resource == &NAMESPACES && !text(object, "/metadata/deletionTimestamp").is_empty() {
-            empty(objects, key)
-        } else if resource == &EVENTS && events::is_old(object) {
-            delete(objects, resource, key, object)
-        } else {
-            Ok(())
-        };
-        if let Err(failure) = step {
-            tracing::debug!(%failure, name = key.name, "collection");
-        }
+/// Does what follows for an object from what was deleted.
+///
+/// # Errors
+/// What the store answers.
+pub fn sync(objects: &Objects, key: &Key) -> Result<(), Failure> {
+    let Some(object) = objects.store.get(key) else { return Ok(()) };
+    let resource = resource(key);
+    let owners = list(&object, "/metadata/ownerReferences");
+    let finalizers = list(&object, "/metadata/finalizers");
+    if !owners.is_empty() && !owners.iter().any(|owner| objects.store.exists(text(owner, "/uid"))) {
+        delete(objects, resource, key, &object)
+    } else if finalizers.contains(&json!("foregroundDeletion")) {
+        delete_dependents(objects, resource, key, &object)
+    } else if finalizers.contains(&json!("orphan")) {
+        release_dependents(objects, resource, key, &object)
+    } else if resource == &NAMESPACES && !text(&object, "/metadata/deletionTimestamp").is_empty() {
+        empty(objects, key)
+    } else if resource == &EVENTS && events::is_old(&object) {
+        delete(objects, resource, key, &object)
+    } else {
+        Ok(())
     }
-}
-
-fn resource(key: &Key) -> &'static Resource {
-    let found = ALL.into_iter().find(|resource| resource.plural == key.plural);
-    found.expect("keys are made from resources of this table")
 }
 
 fn delete(objects: &Objects, resource: &Resource, key: &Key, object: &Value) -> Result<(), Failure> {
@@ -54,22 +45,13 @@ fn delete(objects: &Objects, resource: &Resource, key: &Key, object: &Value) -> 
     objects.delete(resource, key, &Deletion { uid, ..Deletion::default() }).map(drop)
 }
 
-fn dependents(objects: &Objects, owner: &Value) -> Vec<(Key, std::sync::Arc<Value>)> {
-    let mut dependents = objects.store.everything();
-    let uid = &owner["metadata"]["uid"];
-    dependents.retain(|(_, object)| {
-        list(object, "/metadata/ownerReferences").iter().any(|owner| owner["uid"] == *uid)
-    });
-    dependents
-}
-
 fn delete_dependents(
     objects: &Objects,
     resource: &Resource,
     key: &Key,
     owner: &Value,
 ) -> Result<(), Failure> {
-    let dependents = dependents(objects, owner);
+    let dependents = objects.store.owned(text(owner, "/metadata/uid"));
     for (key, object) in &dependents {
         delete(objects, self::resource(key), key, object)?;
     }
@@ -82,7 +64,7 @@ fn release_dependents(
     key: &Key,
     owner: &Value,
 ) -> Result<(), Failure> {
-    for (key, _) in dependents(objects, owner) {
+    for (key, _) in objects.store.owned(text(owner, "/metadata/uid")) {
         objects.update(self::resource(&key), &key, &Writer::controller(WRITER), |before| {
             let mut after = before.clone();
             let mut owners = list(before, "/metadata/ownerReferences").to_vec();
@@ -107,8 +89,7 @@ fn drop_finalizer(objects: &Objects, resource: &Resource, key: &Key, name: &str)
 
 /// Deletes what a namespace holds, and then the namespace.
 fn empty(objects: &Objects, namespace: &Key) -> Result<(), Failure> {
-    let mut contents = objects.store.everything();
-    contents.retain(|(key, _)| key.namespace == namespace.name);
+    let contents = objects.store.in_namespace(&namespace.name);
     for (key, object) in &contents {
         delete(objects, resource(key), key, object)?;
     }

@@ -12,8 +12,7 @@ use crate::controllers::{events, pods};
 use crate::objects::deletion::Deletion;
 use crate::objects::json::{integer, list, object, object_at, text};
 use crate::objects::lifecycle::{Objects, Writer};
-use crate::objects::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
-use crate::objects::selectors::selects;
+use crate::objects::resources::{DEPLOYMENTS, REPLICA_SETS};
 use crate::objects::store::Key;
 
 /// The manager that a real cluster records for its controllers.
@@ -45,18 +44,17 @@ pub struct Rollout<'a> {
 /// The set of the present template and the others, oldest first.
 type Sets = (Option<Arc<Value>>, Vec<Arc<Value>>);
 
-/// Moves every deployment on by what can be done now.
-pub fn sync_all(objects: &Objects) {
-    for deployment in objects.store.list(&DEPLOYMENTS, None).1 {
-        let name = text(&deployment, "/metadata/name").to_owned();
-        if let Err(failure) = sync(objects, deployment) {
-            tracing::debug!(%failure, name, "deployment not synced");
-        }
-    }
+/// Whether nothing is to be done for a deployment until something changes.
+pub fn is_settled(deployment: &Value) -> bool {
+    rollout::is_complete(deployment)
 }
 
-fn sync(objects: &Objects, deployment: Arc<Value>) -> Result<(), Failure> {
-    let (new, old) = sets(objects, &deployment)?;
+/// Moves a deployment on by what can be done now.
+///
+/// # Errors
+/// What the store answers.
+pub fn sync(objects: &Objects, deployment: Arc<Value>) -> Result<(), Failure> {
+    let (new, old) = sets(objects, &deployment);
     let limits = Limits::of(&deployment);
     let mut rollout = Rollout { objects, deployment, new, old, limits };
     if !text(&rollout.deployment, "/metadata/deletionTimestamp").is_empty() {
@@ -82,28 +80,13 @@ fn sync(objects: &Objects, deployment: Arc<Value>) -> Result<(), Failure> {
     if rollout::is_complete(&rollout.reread()?.deployment) { rollout.clean_up() } else { Ok(()) }
 }
 
-/// The sets that belong to a deployment; sets without an owner are adopted.
-fn sets(objects: &Objects, deployment: &Value) -> Result<Sets, Failure> {
-    let (_, all) = objects.store.list(&REPLICA_SETS, Some(text(deployment, "/metadata/namespace")));
-    let mut sets = Vec::new();
-    for set in all {
-        if pods::controller(&set) == Some(text(deployment, "/metadata/uid")) {
-            sets.push(set);
-        } else if pods::controller(&set).is_none()
-            && selects(&deployment["spec"]["selector"], set.pointer("/metadata/labels"))
-        {
-            let key = Key::of(&REPLICA_SETS, &set);
-            sets.push(objects.update(&REPLICA_SETS, &key, &Writer::controller(MANAGER), |before| {
-                let mut after = before.clone();
-                after["metadata"]["ownerReferences"] = json!([pods::reference(&DEPLOYMENTS, deployment)]);
-                Ok(after)
-            })?);
-        }
-    }
+/// The sets that belong to a deployment.
+fn sets(objects: &Objects, deployment: &Value) -> Sets {
+    let mut sets = pods::owned_of(objects, &REPLICA_SETS, deployment);
     sets.sort_by_key(|set| (text(set, "/metadata/creationTimestamp").to_owned(), revision(set)));
     let position = sets.iter().position(|set| same_template(set, deployment));
     let new = position.map(|position| sets.remove(position));
-    Ok((new, sets))
+    (new, sets)
 }
 
 fn same_template(set: &Value, deployment: &Value) -> bool {
@@ -131,7 +114,7 @@ impl Rollout<'_> {
         if deployment["metadata"]["generation"] != self.deployment["metadata"]["generation"] {
             return Err(Failure::stale(&DEPLOYMENTS, &key.name));
         }
-        let (new, old) = sets(self.objects, &deployment)?;
+        let (new, old) = sets(self.objects, &deployment);
         Ok(Self { objects: self.objects, deployment, new, old, limits: self.limits })
     }
 
@@ -297,8 +280,7 @@ impl Rollout<'_> {
         let mut left = false;
         for set in &self.old {
             self.scale(set, 0)?;
-            let (_, all) = self.objects.store.list(&PODS, Some(text(set, "/metadata/namespace")));
-            left |= all.iter().any(|pod| pods::controller(pod) == Some(text(set, "/metadata/uid")));
+            left |= !pods::owned(self.objects, set).is_empty();
         }
         Ok(left)
     }

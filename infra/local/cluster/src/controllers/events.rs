@@ -1,5 +1,7 @@
 //! Events: what happened to an object, counted when it happens again.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::{Value, json};
 
 use crate::objects::json::{integer, now, seconds_since, text};
@@ -18,15 +20,12 @@ pub fn record(objects: &Objects, about: &Value, component: &str, kind: &str, rea
         "kind": about["kind"], "apiVersion": about["apiVersion"], "name": name, "namespace": namespace,
         "uid": about["metadata"]["uid"], "resourceVersion": about["metadata"]["resourceVersion"],
     });
-    let (_, known) = objects.store.list(&EVENTS, Some(namespace));
-    let same = known.iter().find(|event| {
-        text(event, "/involvedObject/uid") == text(&involved, "/uid")
-            && text(event, "/reason") == reason
-            && text(event, "/message") == message
-    });
+    // The same once more has the same name, so that it is found without reading all of them.
+    let mut hasher = DefaultHasher::new();
+    (text(&involved, "/uid"), reason, message).hash(&mut hasher);
+    let key = Key::new(&EVENTS, namespace, &format!("{name}.{:016x}", hasher.finish()));
     let writer = Writer::controller(component);
-    let written = if let Some(event) = same {
-        let key = Key::of(&EVENTS, event);
+    let written = if objects.store.get(&key).is_some() {
         objects.update(&EVENTS, &key, &writer, |before| {
             let mut after = before.clone();
             after["count"] = (integer(before, "/count").unwrap_or(1) + 1).into();
@@ -35,9 +34,8 @@ pub fn record(objects: &Objects, about: &Value, component: &str, kind: &str, rea
         })
     } else {
         let time = now();
-        let number = format!("{:016x}", fastrand::u64(..));
         let event = json!({
-            "metadata": { "name": format!("{name}.{number}"), "namespace": namespace },
+            "metadata": { "name": key.name, "namespace": namespace },
             "involvedObject": involved, "reason": reason, "message": message, "type": kind, "count": 1,
             "source": { "component": component }, "reportingComponent": component, "reportingInstance": "",
             "firstTimestamp": time, "lastTimestamp": time,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::controllers::round::owner_key;
 use crate::objects::json::{list, seconds_since, text};
 use crate::objects::lifecycle::Objects;
 use crate::objects::resources::{PODS, Resource};
+use crate::objects::store::Key;
 
 /// Whether a pod counts: not ended, not ending.
 pub fn is_active(pod: &Value) -> bool {
@@ -37,11 +39,24 @@ pub fn controller(object: &Value) -> Option<&str> {
     owner.map(|owner| text(owner, "/uid"))
 }
 
+/// Where the controller of an object lies.
+pub fn controller_key(object: &Value) -> Option<Key> {
+    let owner = list(object, "/metadata/ownerReferences").iter().find(|owner| owner["controller"] == true)?;
+    owner_key(owner, text(object, "/metadata/namespace"))
+}
+
+/// The objects of a kind that a controller owns.
+pub fn owned_of(objects: &Objects, resource: &Resource, owner: &Value) -> Vec<Arc<Value>> {
+    let uid = text(owner, "/metadata/uid");
+    let owned = objects.store.owned(uid).into_iter();
+    let owned =
+        owned.filter(|(key, object)| key.plural == resource.plural && controller(object) == Some(uid));
+    owned.map(|(_, object)| object).collect()
+}
+
 /// The pods that a controller owns.
 pub fn owned(objects: &Objects, owner: &Value) -> Vec<Arc<Value>> {
-    let (_, mut pods) = objects.store.list(&PODS, Some(text(owner, "/metadata/namespace")));
-    pods.retain(|pod| controller(pod) == Some(text(owner, "/metadata/uid")));
-    pods
+    owned_of(objects, &PODS, owner)
 }
 
 /// The reference by which an object owns another as its controller.

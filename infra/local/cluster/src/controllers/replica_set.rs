@@ -5,26 +5,28 @@ use serde_json::{Value, json};
 use crate::api::failure::Failure;
 use crate::controllers::{events, pods};
 use crate::objects::deletion::Deletion;
-use crate::objects::json::{integer, list, object, pairs, text};
+use crate::objects::json::{integer, object, pairs, text};
 use crate::objects::lifecycle::{Objects, Writer};
 use crate::objects::resources::{PODS, REPLICA_SETS};
-use crate::objects::selectors::selects;
 use crate::objects::store::Key;
 
 const MANAGER: &str = "kube-controller-manager";
 const COMPONENT: &str = "replicaset-controller";
 
-/// Brings every replica set to its number of pods and writes its status.
-pub fn sync_all(objects: &Objects) {
-    for set in objects.store.list(&REPLICA_SETS, None).1 {
-        if let Err(failure) = sync(objects, &set) {
-            tracing::debug!(%failure, name = text(&set, "/metadata/name"), "replica set not synced");
-        }
-    }
+/// Whether nothing is to be done for a replica set until something changes.
+pub fn is_settled(set: &Value) -> bool {
+    let wanted = integer(set, "/spec/replicas").unwrap_or(1);
+    let status = |field: &str| integer(&set["status"], field).unwrap_or(0);
+    status("/observedGeneration") >= integer(set, "/metadata/generation").unwrap_or(0)
+        && status("/replicas") == wanted
+        && status("/availableReplicas") == wanted
 }
 
-fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
-    adopt(objects, set)?;
+/// Brings a replica set to its number of pods and writes its status.
+///
+/// # Errors
+/// What the store answers.
+pub fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
     let mut active = pods::owned(objects, set);
     active.retain(|pod| pods::is_active(pod));
     let wanted = usize::try_from(integer(set, "/spec/replicas").unwrap_or(1)).unwrap_or_default();
@@ -44,23 +46,6 @@ fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
         }
     }
     write_status(objects, set)
-}
-
-/// Pods without a controller that the selector means.
-fn adopt(objects: &Objects, set: &Value) -> Result<(), Failure> {
-    let (_, all) = objects.store.list(&PODS, Some(text(set, "/metadata/namespace")));
-    let orphans = all.iter().filter(|pod| pods::controller(pod).is_none() && pods::is_active(pod));
-    let labels = |pod: &Value| pod.pointer("/metadata/labels").cloned();
-    for pod in orphans.filter(|pod| selects(&set["spec"]["selector"], labels(pod).as_ref())) {
-        objects.update(&PODS, &Key::of(&PODS, pod), &Writer::controller(MANAGER), |before| {
-            let mut after = before.clone();
-            let mut owners = list(before, "/metadata/ownerReferences").to_vec();
-            owners.push(pods::reference(&REPLICA_SETS, set));
-            after["metadata"]["ownerReferences"] = owners.into();
-            Ok(after)
-        })?;
-    }
-    Ok(())
 }
 
 fn create(objects: &Objects, set: &Value) -> Result<(), Failure> {

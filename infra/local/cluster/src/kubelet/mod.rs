@@ -88,7 +88,7 @@ pub async fn run(node: Arc<Node>, shutdown: CancellationToken) {
 fn look(node: &Arc<Node>, workers: &mut HashMap<String, Handle>, shutdown: &CancellationToken) {
     let (_, pods) = node.objects.store.list(&PODS, None);
     workers.retain(|uid, handle| {
-        let exists = pods.iter().any(|pod| text(pod, "/metadata/uid") == uid);
+        let exists = node.objects.store.exists(uid);
         if !exists {
             handle.ending.cancel();
         }

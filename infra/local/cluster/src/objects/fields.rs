@@ -141,7 +141,7 @@ pub fn item_key(keys: &[&str], item: &Value) -> String {
 pub fn value_at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(object, |node, element| match element.split_at(2) {
         ("f:", name) => node.get(name),
-        _ => node.as_array()?.iter().find(|item| is_item(element, item)),
+        _ => find_item(element, node.as_array()?),
     })
 }
 
@@ -186,15 +186,30 @@ pub fn display(path: &Path) -> String {
     text
 }
 
+/// The item of a list that an element of a path means.
+fn find_item<'a>(element: &str, items: &'a [Value]) -> Option<&'a Value> {
+    let Some(key) = element.strip_prefix("k:") else {
+        return items.iter().find(|item| is_item(element, item));
+    };
+    let key: Map<String, Value> = serde_json::from_str(key).ok()?;
+    items.iter().find(|item| has_key(&key, item))
+}
+
 fn is_item(element: &str, item: &Value) -> bool {
     match element.split_at(2) {
         ("k:", key) => {
             let key: Map<String, Value> = serde_json::from_str(key).unwrap_or_default();
-            let mut fields = key.iter();
-            fields.all(|(name, value)| item.get(name).unwrap_or(&key_default(name)) == value)
+            has_key(&key, item)
         }
         (_, value) => serde_json::from_str::<Value>(value).is_ok_and(|value| value == *item),
     }
+}
+
+fn has_key(key: &Map<String, Value>, item: &Value) -> bool {
+    key.iter().all(|(name, value)| match item.get(name) {
+        Some(found) => found == value,
+        None => key_default(name) == *value,
+    })
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -116,6 +116,11 @@ pub static ALL: [&Resource; 11] = [
     &REPLICA_SETS,
 ];
 
+/// The resource of a kind.
+pub fn of_kind(kind: &str) -> Option<&'static Resource> {
+    ALL.into_iter().find(|resource| resource.kind == kind)
+}
+
 /// The kind served under this group and plural.
 pub fn find(group: &str, plural: &str) -> Option<&'static Resource> {
     ALL.into_iter().find(|resource| resource.group == group && resource.plural == plural)

@@ -1,6 +1,6 @@
 //! All objects in memory, with one revision counter and the history that watches read.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::api::failure::Failure;
 use crate::objects::json;
-use crate::objects::resources::Resource;
+use crate::objects::resources::{ALL, Resource};
 
 /// How many changes a watch may lie behind before it gets 410.
 const HISTORY: usize = 20_000;
@@ -96,6 +96,10 @@ pub struct Store {
 struct Inner {
     revision: u64,
     objects: BTreeMap<Key, Arc<Value>>,
+    /// Which objects there are, by uid.
+    uids: HashMap<String, Key>,
+    /// The objects that name an owner, by the owner's uid.
+    owned: HashMap<String, BTreeSet<Key>>,
     history: VecDeque<Change>,
 }
 
@@ -125,6 +129,31 @@ impl Store {
     /// All objects with their keys.
     pub fn everything(&self) -> Vec<(Key, Arc<Value>)> {
         self.lock().objects.iter().map(|(key, object)| (key.clone(), Arc::clone(object))).collect()
+    }
+
+    /// All objects of a namespace with their keys.
+    pub fn in_namespace(&self, namespace: &str) -> Vec<(Key, Arc<Value>)> {
+        let inner = self.lock();
+        let mut found = Vec::new();
+        for resource in ALL.into_iter().filter(|resource| resource.namespaced) {
+            let objects = inner.objects.range(Key::new(resource, namespace, "")..);
+            let objects =
+                objects.take_while(|(key, _)| key.plural == resource.plural && key.namespace == namespace);
+            found.extend(objects.map(|(key, object)| (key.clone(), Arc::clone(object))));
+        }
+        found
+    }
+
+    /// The objects that name the one with this uid among their owners, with their keys.
+    pub fn owned(&self, uid: &str) -> Vec<(Key, Arc<Value>)> {
+        let inner = self.lock();
+        let keys = inner.owned.get(uid).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), Arc::clone(inner.objects.get(key)?)))).collect()
+    }
+
+    /// Whether there is an object with this uid.
+    pub fn exists(&self, uid: &str) -> bool {
+        self.lock().uids.contains_key(uid)
     }
 
     /// Reads an object, decides and writes as one step. The revision is set here.
@@ -184,10 +213,14 @@ impl Inner {
         json::object_at(&mut after, "metadata")
             .insert("resourceVersion".into(), self.revision.to_string().into());
         let after = Arc::new(after);
+        if let Some(before) = &before {
+            self.forget(key, before);
+        }
         if deleted {
             self.objects.remove(key);
         } else {
             self.objects.insert(key.clone(), Arc::clone(&after));
+            self.remember(key, &after);
         }
         let change =
             Change { revision: self.revision, key: key.clone(), before, after: Arc::clone(&after), deleted };
@@ -196,5 +229,58 @@ impl Inner {
             self.history.pop_front();
         }
         after
+    }
+
+    fn remember(&mut self, key: &Key, object: &Value) {
+        self.uids.insert(json::text(object, "/metadata/uid").to_owned(), key.clone());
+        for owner in json::list(object, "/metadata/ownerReferences") {
+            self.owned.entry(json::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
+        }
+    }
+
+    fn forget(&mut self, key: &Key, object: &Value) {
+        self.uids.remove(json::text(object, "/metadata/uid"));
+        for owner in json::list(object, "/metadata/ownerReferences") {
+            let owner = json::text(owner, "/uid");
+            if let Some(keys) = self.owned.get_mut(owner) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.owned.remove(owner);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Decision, Key, Store};
+    use crate::objects::resources::{CONFIG_MAPS, SECRETS};
+
+    fn put(store: &Store, key: &Key, uid: &str, owner: Option<&str>) {
+        let owners: Vec<Value> = owner.into_iter().map(|uid| json!({ "uid": uid })).collect();
+        let metadata =
+            json!({ "name": key.name, "namespace": key.namespace, "uid": uid, "ownerReferences": owners });
+        store.write(key, |_| Ok(Decision::Put(json!({ "metadata": metadata })))).expect("written");
+    }
+
+    #[test]
+    fn owners_and_namespaces_are_found_as_they_change() {
+        let store = Store::default();
+        let owner = Key::new(&CONFIG_MAPS, "a", "owner");
+        let owned = Key::new(&SECRETS, "a", "owned");
+        put(&store, &owner, "1", None);
+        put(&store, &owned, "2", Some("1"));
+        put(&store, &Key::new(&SECRETS, "b", "other"), "3", None);
+        assert_eq!(store.owned("1").len(), 1);
+        assert!(store.exists("2") && !store.exists("9"));
+        assert_eq!(store.in_namespace("a").len(), 2);
+        put(&store, &owned, "2", None);
+        assert!(store.owned("1").is_empty(), "it named its owner no longer");
+        put(&store, &owned, "2", Some("1"));
+        store.write(&owned, |_| Ok(Decision::Remove)).expect("removed");
+        assert!(store.owned("1").is_empty() && !store.exists("2"));
     }
 }

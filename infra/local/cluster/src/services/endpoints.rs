@@ -13,18 +13,14 @@ use crate::services::backends::{self, Port};
 
 const MANAGER: &str = "kube-controller-manager";
 
-/// Brings the endpoints of all services up to date.
-pub fn sync_all(objects: &Objects) {
-    for service in objects.store.list(&SERVICES, None).1 {
-        if service["spec"]["selector"].is_object()
-            && let Err(failure) = sync(objects, &service)
-        {
-            tracing::debug!(%failure, "endpoints not synced");
-        }
+/// Brings the endpoints of a service up to date.
+///
+/// # Errors
+/// What the store answers.
+pub fn sync(objects: &Objects, service: &Value) -> Result<(), Failure> {
+    if !service["spec"]["selector"].is_object() {
+        return Ok(());
     }
-}
-
-fn sync(objects: &Objects, service: &Value) -> Result<(), Failure> {
     let subsets: Vec<Value> = backends::of(objects, service).iter().filter_map(subset).collect();
     let key = Key::new(&ENDPOINTS, text(service, "/metadata/namespace"), text(service, "/metadata/name"));
     let writer = Writer::controller(MANAGER);
