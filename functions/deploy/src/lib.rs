@@ -1,8 +1,11 @@
 //! Under lock and fence, applies a service's manifests with its image pinned by digest.
 
+mod carry;
+mod jobs;
 mod preview;
 mod render;
 mod source;
+mod substitute;
 mod words;
 
 use std::time::Duration;
@@ -12,7 +15,7 @@ use domain::keys;
 use domain::next::Learned;
 use domain::policy::{Policy, violations};
 use domain::ports::{
-    Answer, Application, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Standing,
+    Answer, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Runs, Standing,
     Written,
 };
 use domain::run::{Delivery, Preview, Run, Ticket};
@@ -20,11 +23,18 @@ use domain::spec::ServiceSpec;
 use domain::task::{Applied, ObjectName, Output, PinnedImage, Verdict};
 use lambda::{Case, StageWork};
 
+use crate::carry::{Carried, Progress};
+use crate::jobs::Steps;
+
 pub use render::{Rendered, render};
 pub use source::ManifestFile;
+pub use substitute::Target;
 
 /// How long a rollout waits before it asks for the lock again.
 const WAITING: Duration = Duration::from_secs(15);
+
+/// How long changes go out in one invocation, which has 120 s: the rest is left to the next.
+const SLICE: Duration = Duration::from_secs(40);
 
 /// The largest recorded manifests read, in bytes: a few hundred objects of the largest size.
 const LARGEST_RELEASE: u64 = 64 * 1024 * 1024;
@@ -50,7 +60,7 @@ pub struct Deployment<S, A, C> {
     pub cluster: C,
 }
 
-impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C> {
+impl<S: Environments + Runs, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
         let delivery = delivery_of(case)?;
         match self.lock(case, delivery).await? {
@@ -66,15 +76,20 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
 
     async fn rehearse(&self, case: &Case<'_>) -> Answer<Option<String>> {
         let delivery = delivery_of(case)?;
-        let Prepared { service, rendered, .. } = match self.prepared(case, delivery).await? {
+        let Prepared { service, rendered } = match self.prepared(case, delivery).await? {
             Ok(prepared) => prepared,
             Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),
         };
+        let objects = match Steps::forward(rendered.objects, &case.head.id.sha, case.task.attempt) {
+            Ok(steps) => steps.all(),
+            Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),
+        };
+        let names: Vec<ObjectName> = objects.iter().map(ObjectName::of).collect();
         let repository = &case.head.id.repository;
         let (before, _) = self.store.releases(repository, &delivery.environment, &service.name).await?;
-        let changes = self.cluster.rehearse(&rendered.objects, delivery.policy.conflicts).await?;
-        let pruned = before.map(|before| before.left_over_by(&rendered.names)).unwrap_or_default();
-        Ok(Some(words::rehearsed(&delivery.namespace, &rendered.names, &changes, &pruned)))
+        let changes = self.cluster.rehearse(&objects, delivery.policy.conflicts).await?;
+        let pruned = before.map(|before| before.left_over_by(&names)).unwrap_or_default();
+        Ok(Some(words::rehearsed(&delivery.namespace, &names, &changes, &pruned)))
     }
 
     async fn preview(&self, head: &Run, preview: &Preview) -> Answer<Vec<String>> {
@@ -82,70 +97,91 @@ impl<S: Environments, A: Artifacts, C: Cluster> StageWork for Deployment<S, A, C
     }
 }
 
-impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
+impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
     /// None when the environment is this run's, else what that means for the task.
     async fn lock(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Option<Learned>> {
         let run = &case.head.id;
         let environment = &delivery.environment;
         let ticket = Ticket { number: delivery.fence, round: case.head.round };
-        Ok(match self.store.lock(&run.repository, environment, run, ticket).await? {
+        let waiting = delivery.policy.waiting;
+        let locking = self.store.lock(&run.repository, environment, run, ticket, waiting).await?;
+        let waits = |why: String| {
+            tracing::info!(run = %run, environment = %environment, why, "waiting for the environment");
+            Some(Learned::Waiting { why, ask_again: WAITING })
+        };
+        Ok(match locking {
             Locking::Held => None,
             Locking::HeldBy(other) => {
-                tracing::info!(run = %run, holder = %other, environment = %environment, "waiting for the environment's lock");
-                Some(Learned::InProgress { ask_again: Some(WAITING) })
+                waits(format!("the rollout of `{}` in `{environment}` to end", other.sha.short()))
             }
+            Locking::Behind { number } => waits(format!("number {number} to have its turn in `{environment}`")),
+            Locking::Outrun { by } => Some(Learned::Concluded(Verdict::superseded(format!(
+                "number {by} waits for `{environment}` too and is newer; this run is number {}",
+                delivery.fence
+            )))),
             Locking::Overtaken { by } => Some(Learned::Concluded(overtaken(environment, delivery.fence, by))),
         })
     }
 
     /// Every effect here has a key, so that a repeated start ends in the same place.
     async fn apply(&self, case: &Case<'_>, delivery: &Delivery) -> Answer<Learned> {
-        let Prepared { service, image, rendered } = match self.prepared(case, delivery).await? {
-            Ok(prepared) => prepared,
-            Err(sentence) => return Ok(Learned::Concluded(Verdict::failed(sentence, Output::None))),
+        let service = service_of(case)?;
+        let image = service.image.as_ref().map(|_| published(case)).transpose()?;
+        let (objects, progress) = match Progress::of(case.task) {
+            Some(progress) => (self.recorded(&progress.manifests).await?, progress),
+            None => match self.prepared(case, delivery).await? {
+                Ok(Prepared { rendered, .. }) => {
+                    let text = rendered.text.clone().into_bytes();
+                    self.artifacts.put(&keys::manifests(&rendered.hash), text).await?;
+                    (rendered.objects, Progress::none(&rendered.hash))
+                }
+                Err(sentence) => return Ok(ended_badly(sentence)),
+            },
         };
-        self.artifacts.put(&keys::manifests(&rendered.hash), rendered.text.clone().into_bytes()).await?;
+        let steps = match Steps::forward(objects, &case.head.id.sha, case.task.attempt) {
+            Ok(steps) => steps,
+            Err(sentence) => return Ok(ended_badly(sentence)),
+        };
         let repository = &case.head.id.repository;
-        let (before, _) = self.store.releases(repository, &delivery.environment, &service.name).await?;
+        let (before, verified) = self.store.releases(repository, &delivery.environment, &service.name).await?;
         let release = Release {
             service: service.name.clone(),
             run: case.head.id.clone(),
             fence: delivery.fence,
             turn: case.task.attempt * TURNS,
             image,
-            manifests: rendered.hash.clone(),
-            objects: rendered.names.clone(),
+            manifests: progress.manifests.clone(),
+            objects: steps.names(),
             leftovers: Vec::new(),
             at: case.task.started.unwrap_or(case.now),
         };
         let release = Release::followed_by(before.as_ref(), release);
         let turn = Turn { work: self, case, delivery, release: &release };
-        Ok(Learned::Concluded(
-            match self.cluster.apply(&rendered.objects, delivery.policy.conflicts, &turn).await? {
-                Application::Overtaken => return turn.passed_by().await,
-                Application::Done(taken) => {
-                    let pruned = match self.prune(&turn).await? {
-                        Ok(pruned) => pruned,
-                        Err(waiting) => return Ok(waiting),
-                    };
-                    let summary = format!(
-                        "{} objects applied in `{}`{}{pruned}",
-                        rendered.objects.len(),
-                        delivery.namespace,
-                        words::taken(&taken)
-                    );
-                    Verdict::passed(
-                        summary,
-                        Output::Release(Applied { manifests: rendered.hash, objects: rendered.names }),
-                    )
-                }
-                Application::Refused(sentence) => {
-                    let back =
-                        self.verified_before(case, delivery, &service.name, &release.manifests).await?;
-                    Verdict::failed(sentence, Output::None).rolling_back(back)
-                }
-            },
-        ))
+        match turn.carry(&steps, progress).await? {
+            Carried::Later(learned) => Ok(learned),
+            Carried::Bad(verdict) => {
+                // Where nothing was ever verified, or the very same is, there is nothing to go back to.
+                let back = verified.filter(|verified| verified.manifests != release.manifests);
+                Ok(Learned::Concluded(verdict.falling_back(service.rollout.on_failure, back)))
+            }
+            Carried::Out(taken) => {
+                let pruned = match self.prune(&turn).await? {
+                    Ok(pruned) => pruned,
+                    Err(waiting) => return Ok(waiting),
+                };
+                let summary = format!(
+                    "{} objects applied in `{}`{}{}{pruned}",
+                    steps.applied.len(),
+                    delivery.namespace,
+                    words::ended_well(&steps.jobs),
+                    words::taken(&taken)
+                );
+                let manifests = release.manifests.clone();
+                let objects = steps.applied.iter().map(ObjectName::of).collect();
+                let applied = Applied { manifests, objects, after: steps.after };
+                Ok(Learned::Concluded(Verdict::passed(summary, Output::Release(applied))))
+            }
+        }
     }
 
     /// What the task's manifests come to, or the sentence for the developer why nothing of them may be applied.
@@ -154,35 +190,23 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         case: &'a Case<'_>,
         delivery: &Delivery,
     ) -> Answer<Result<Prepared<'a>, String>> {
-        let service = case
-            .task
-            .spec
-            .service()
-            .ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))?;
+        let service = service_of(case)?;
         let image = service.image.as_ref().map(|_| published(case)).transpose()?;
-        let files = source::files(&self.artifacts, &case.head.id, &service.manifests).await?;
+        let run = &case.head.id;
+        let files = match source::of_service(&self.store, &self.artifacts, run, service).await? {
+            Ok(files) => files,
+            Err(sentence) => return Ok(Err(sentence)),
+        };
         let pin = service.image.as_ref().map(|spec| spec.repository.as_str()).zip(image.as_ref());
-        let rendered =
-            render(&files, &delivery.namespace, pin, service, &owner_of(&case.head.id, &service.name));
+        let (environment, namespace) = (&delivery.environment, delivery.namespace.as_str());
+        let target = Target { environment, namespace, sha: &run.sha };
+        let rendered = render(&files, &target, pin, service, &owner_of(run, &service.name));
         Ok(rendered.and_then(|rendered| {
             match against_policy(&rendered, &delivery.environment, &delivery.policy) {
                 Some(sentence) => Err(sentence),
-                None => Ok(Prepared { service, image, rendered }),
+                None => Ok(Prepared { service, rendered }),
             }
         }))
-    }
-
-    /// The release to go back to; none where nothing was ever verified, or the very same is.
-    async fn verified_before(
-        &self,
-        case: &Case<'_>,
-        delivery: &Delivery,
-        service: &ServiceName,
-        manifests: &str,
-    ) -> Answer<Option<Release>> {
-        let repository = &case.head.id.repository;
-        let (_, verified) = self.store.releases(repository, &delivery.environment, service).await?;
-        Ok(verified.filter(|verified| verified.manifests != manifests))
     }
 
     /// Applies the recorded manifests of the release that the failed task names: nothing is rendered again.
@@ -191,7 +215,8 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let target = failed
             .and_then(|verdict| verdict.roll_back.as_deref())
             .ok_or_else(|| Fault::reject(format!("task `{}` has no release to go back to", case.task.id)))?;
-        let objects = self.recorded(target).await?;
+        let progress = Progress::of(case.task).unwrap_or_else(|| Progress::none(&target.manifests));
+        let steps = Steps::back(self.recorded(&target.manifests).await?);
         let repository = &case.head.id.repository;
         let (current, _) = self.store.releases(repository, &delivery.environment, &target.service).await?;
         // Right after the release that is bad: an invocation that still works for that one comes too late.
@@ -200,34 +225,30 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let release = Release {
             fence: delivery.fence,
             turn: bad / TURNS * TURNS + WAY_BACK,
+            objects: steps.names(),
             at: case.task.started.unwrap_or(case.now),
             ..target.clone()
         };
         let release = Release::followed_by(current.as_ref(), release);
         let turn = Turn { work: self, case, delivery, release: &release };
-        Ok(Learned::Concluded(match self.cluster.apply(&objects, delivery.policy.conflicts, &turn).await? {
-            Application::Overtaken => return turn.passed_by().await,
-            Application::Done(taken) => {
-                let applied =
-                    Applied { manifests: release.manifests.clone(), objects: release.objects.clone() };
+        match turn.carry(&steps, progress).await? {
+            Carried::Later(learned) => Ok(learned),
+            Carried::Bad(refused) => {
+                let short = target.run.sha.short();
+                Ok(ended_badly(format!("the way back to `{short}` is refused: {}", refused.summary)))
+            }
+            Carried::Out(taken) => {
                 let pruned = match self.prune(&turn).await? {
                     Ok(pruned) => pruned,
                     Err(waiting) => return Ok(waiting),
                 };
-                Verdict::passed(
-                    format!(
-                        "back to the release of `{}`{}{pruned}",
-                        target.run.sha.short(),
-                        words::taken(&taken)
-                    ),
-                    Output::Release(applied),
-                )
+                let (short, taken) = (target.run.sha.short(), words::taken(&taken));
+                let summary = format!("back to the release of `{short}`{taken}{pruned}");
+                let (manifests, objects) = (release.manifests.clone(), release.objects.clone());
+                let applied = Applied { manifests, objects, after: Vec::new() };
+                Ok(Learned::Concluded(Verdict::passed(summary, Output::Release(applied))))
             }
-            Application::Refused(sentence) => Verdict::failed(
-                format!("the way back to `{}` is refused: {sentence}", target.run.sha.short()),
-                Output::None,
-            ),
-        }))
+        }
     }
 
     /// Deletes what earlier releases of the service applied and this one does not name; answers the words for people, or
@@ -253,22 +274,19 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         Ok(Ok(words))
     }
 
-    /// The objects of a release as they were applied.
-    async fn recorded(&self, release: &Release) -> Answer<Vec<serde_json::Value>> {
-        let key = keys::manifests(&release.manifests);
-        let text = self.artifacts.get(&key, LARGEST_RELEASE).await?.ok_or_else(|| {
-            Fault::reject(format!("the bucket no longer holds the manifests `{}`", release.manifests))
-        })?;
-        serde_json::from_slice(&text).map_err(|error| {
-            Fault::retry(format!("the manifests `{}` cannot be read", release.manifests), error)
-        })
+    /// The objects of recorded manifests.
+    async fn recorded(&self, manifests: &str) -> Answer<Vec<serde_json::Value>> {
+        let text = self.artifacts.get(&keys::manifests(manifests), LARGEST_RELEASE).await?;
+        let text = text
+            .ok_or_else(|| Fault::reject(format!("the bucket no longer holds the manifests `{manifests}`")))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| Fault::retry(format!("the manifests `{manifests}` cannot be read"), error))
     }
 }
 
 /// A service's manifests, ready to be applied.
 struct Prepared<'a> {
     service: &'a ServiceSpec,
-    image: Option<PinnedImage>,
     rendered: Rendered,
 }
 
@@ -280,7 +298,7 @@ struct Turn<'a, S, A, C> {
     release: &'a Release,
 }
 
-impl<S: Environments, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
+impl<S: Environments + Runs, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
     /// Takes the turn, also where it had it before; answers what it means for the task that others have it by now: they
     /// may have brought the service on its way back, or the run to its end, while this one read, rendered or lay still.
     async fn taken(&self) -> Answer<Option<Learned>> {
@@ -296,9 +314,13 @@ impl<S: Environments, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
     }
 }
 
-impl<S: Environments, A: Artifacts, C: Cluster> Standing for Turn<'_, S, A, C> {
+impl<S: Environments + Runs, A: Artifacts, C: Cluster> Standing for Turn<'_, S, A, C> {
     async fn holds(&self) -> Answer<bool> {
         Ok(self.taken().await?.is_none())
+    }
+
+    fn patience(&self) -> Duration {
+        SLICE
     }
 }
 
@@ -324,6 +346,15 @@ fn against_policy(rendered: &Rendered, environment: &EnvironmentName, policy: &P
 /// What a service is called among all that are delivered.
 fn owner_of(run: &RunId, service: &ServiceName) -> String {
     format!("{}/{service}", run.repository)
+}
+
+fn service_of<'a>(case: &Case<'a>) -> Answer<&'a ServiceSpec> {
+    let service = case.task.spec.service();
+    service.ok_or_else(|| Fault::reject(format!("task `{}` has no manifests", case.task.id)))
+}
+
+fn ended_badly(sentence: String) -> Learned {
+    Learned::Concluded(Verdict::failed(sentence, Output::None))
 }
 
 /// The image that publish let through.

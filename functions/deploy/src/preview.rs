@@ -3,13 +3,14 @@
 
 use domain::ids::ServiceName;
 use domain::keys;
-use domain::ports::{Answer, Artifacts, Cluster, Environments, Fault};
+use domain::ports::{Answer, Artifacts, Cluster, Environments, Fault, Runs};
 use domain::run::{Preview, Run};
 use domain::spec::ServiceSpec;
-use domain::task::PinnedImage;
+use domain::task::{ObjectName, PinnedImage};
 
+use crate::jobs::Steps;
 use crate::source::{self, ManifestFile};
-use crate::{Deployment, against_policy, owner_of, render, words};
+use crate::{Deployment, Target, against_policy, owner_of, render, words};
 
 /// The largest record of a pull request's services, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -21,7 +22,7 @@ const LONGEST: usize = 1500;
 /// Stands for the image of a service that never ran: the API server does not look for it.
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
+impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
     /// A sentence for each service that would change.
     pub(crate) async fn previewed(&self, head: &Run, preview: &Preview) -> Answer<Vec<String>> {
         let record = self.artifacts.get(&keys::preview(&head.id), LARGEST).await?;
@@ -30,11 +31,20 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let services: Vec<ServiceSpec> = serde_json::from_slice(&record)
             .map_err(|error| Fault::reject(format!("what is to be previewed cannot be read: {error}")))?;
         let looked_at = &services[..services.len().min(MOST_SERVICES)];
-        let paths: Vec<_> = looked_at.iter().flat_map(|service| service.manifests.iter().cloned()).collect();
+        let paths: Vec<_> = looked_at.iter().flat_map(ServiceSpec::files).collect();
         let files = source::files(&self.artifacts, &head.id, &paths).await?;
         let mut found = Vec::new();
         for service in looked_at {
-            let own = |file: &&ManifestFile| service.manifests.iter().any(|path| path.as_str() == file.path);
+            if let Some(rendering) = &service.rendering {
+                found.push(format!(
+                    "Once merged, `{}`: {} renders its manifests in a build, and only what is delivered is built; \
+                     what would change is not known before.",
+                    service.name,
+                    rendering.tool()
+                ));
+                continue;
+            }
+            let own = |file: &&ManifestFile| service.files().iter().any(|path| path.as_str() == file.path);
             let files: Vec<ManifestFile> = files.iter().filter(own).cloned().collect();
             if let Some(words) = self.preview_of(head, preview, service, &files).await? {
                 let told = format!("Once merged, `{}`: {words}", service.name);
@@ -74,7 +84,9 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         };
         let pin = image.as_ref().map(|(name, pinned)| (*name, pinned));
         let owner = owner_of(&head.id, &service.name);
-        let rendered = match render(files, &preview.namespace, pin, service, &owner) {
+        let (environment, namespace) = (&preview.environment, preview.namespace.as_str());
+        let target = Target { environment, namespace, sha: &head.id.sha };
+        let rendered = match render(files, &target, pin, service, &owner) {
             Ok(rendered) => rendered,
             Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),
         };
@@ -84,10 +96,15 @@ impl<S: Environments, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         if let Some(sentence) = against_policy(&rendered, &preview.environment, &preview.policy) {
             return Ok(Some(format!("it would fail: {sentence}")));
         }
-        let changes = self.cluster.rehearse(&rendered.objects, preview.policy.conflicts).await?;
-        let pruned = current.map(|current| current.left_over_by(&rendered.names)).unwrap_or_default();
+        let objects = match Steps::forward(rendered.objects, &head.id.sha, 1) {
+            Ok(steps) => steps.all(),
+            Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),
+        };
+        let names: Vec<ObjectName> = objects.iter().map(ObjectName::of).collect();
+        let changes = self.cluster.rehearse(&objects, preview.policy.conflicts).await?;
+        let pruned = current.map(|current| current.left_over_by(&names)).unwrap_or_default();
         let is_nothing = changes.iter().all(|change| *change == domain::ports::Change::Nothing);
-        let words = words::rehearsed(&preview.namespace, &rendered.names, &changes, &pruned);
+        let words = words::rehearsed(&preview.namespace, &names, &changes, &pruned);
         Ok((!is_nothing || !pruned.is_empty()).then_some(words))
     }
 }

@@ -1,4 +1,4 @@
-//! From manifest files to the objects that are applied: a pure function of files, namespace and image.
+//! From manifests to the objects that are applied: a pure function of files, target and image.
 //!
 //! The namespace is the environment's, the image is pinned by digest, every object names its owner, and pod templates
 //! carry the hash of the configuration (`ConfigMap`, `Secret`) beside them, so that a changed configuration rolls the pods.
@@ -10,7 +10,9 @@ use domain::task::{ObjectName, PinnedImage};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::jobs;
 use crate::source::ManifestFile;
+use crate::substitute::{Known, Target, substituted};
 
 /// Kinds that belong to no namespace; the deployer's role does not cover them.
 const CLUSTER_SCOPED: [&str; 8] = [
@@ -52,17 +54,20 @@ pub struct Rendered {
 /// One sentence for the developer, naming file and field.
 pub fn render(
     files: &[ManifestFile],
-    namespace: &str,
+    target: &Target<'_>,
     image: Option<(&str, &PinnedImage)>,
     service: &ServiceSpec,
     owner: &str,
 ) -> Result<Rendered, String> {
+    let known = Known { target, service, image: image.map(|(_, pinned)| pinned) };
     let mut objects = Vec::new();
     for file in files {
         let documents: Vec<Value> = serde_saphyr::from_multiple(&file.text)
             .map_err(|error| format!("`{}` is not valid YAML: {error}", file.path))?;
         for document in documents.into_iter().filter(|document| !document.is_null()) {
-            objects.push(placed(document, namespace, &file.path)?);
+            let document = substituted(document, &file.path, &known)?;
+            let object = placed(document, target.namespace, &file.path)?;
+            objects.push(jobs::marked(object, &file.path, &service.rollout)?);
         }
     }
     if objects.is_empty() {

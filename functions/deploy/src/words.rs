@@ -20,6 +20,11 @@ pub(crate) fn taken(taken: &[String]) -> String {
     }
 }
 
+/// `; Job `a/migrate-3f9c2a1-1` ended well`.
+pub(crate) fn ended_well(jobs: &[ObjectName]) -> String {
+    jobs.iter().map(|job| format!("; {job} ended well")).collect::<Vec<_>>().concat()
+}
+
 /// `; pruned: Service `development/old`; kept: …`, at most so many names of each.
 pub(crate) fn pruned(outcomes: &[(&ObjectName, Leftover)]) -> String {
     let pruned: Vec<String> = outcomes

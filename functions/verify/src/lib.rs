@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use domain::next::Learned;
-use domain::ports::{Answer, Cluster, Environments, Fault, Release, Rollout};
+use domain::ports::{Answer, Application, Cluster, Environments, Fault, Release, Rollout, Standing};
 use domain::run::Delivery;
 use domain::spec::{HealthSpec, ServiceSpec};
-use domain::task::{Applied, Output, State, Verdict};
+use domain::task::{Applied, ObjectName, Output, State, Verdict};
 use lambda::{Case, StageWork};
 
 /// How long one invocation watches.
@@ -19,6 +19,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long a rollout may take altogether: the default of `progressDeadlineSeconds`
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds>).
 const ROLLOUT_LIMIT: Duration = Duration::from_mins(10);
+
+/// How long the Jobs may take that come once the release serves, counted from the rollout's begin.
+const JOB_LIMIT: Duration = Duration::from_hours(1);
 
 /// How long a rolled-out service may answer badly before it counts as unhealthy.
 const HEALTH_LIMIT: Duration = Duration::from_mins(1);
@@ -100,13 +103,71 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
             }
             evidence.push(seen);
         }
+        if let Some(early) = self.jobs_end(case, delivery, applied, watched, &mut evidence).await? {
+            return Ok(early);
+        }
         let release = match self.current(case, delivery, applied).await? {
-            Standing::Current(release, _) => release,
-            Standing::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
+            Claim::Own(release, _) => release,
+            Claim::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
         };
         self.store.set_verified(&delivery.environment, &release).await?;
         let summary = evidence.last().cloned().unwrap_or_default();
         Ok(Learned::Concluded(Verdict::passed(summary, Output::Evidence(evidence))))
+    }
+
+    /// Runs the Jobs that come once the release serves; none when each has ended well, or there are none.
+    async fn jobs_end(
+        &self,
+        case: &Case<'_>,
+        delivery: &Delivery,
+        applied: &Applied,
+        watched: Duration,
+        evidence: &mut Vec<String>,
+    ) -> Answer<Option<Learned>> {
+        if applied.after.is_empty() {
+            return Ok(None);
+        }
+        let watch = Watch { work: self, case, delivery, applied };
+        let bad = match self.cluster.apply(&applied.after, delivery.policy.conflicts, &watch).await? {
+            Application::Done(_) => self.first_bad(applied, watched, evidence).await?,
+            Application::Refused(sentence) => Jobs::Bad(Verdict::failed(sentence, Output::None)),
+            Application::Partly { .. } => Jobs::Going,
+            // What it means is found out from what is recorded.
+            Application::Overtaken => return Ok(None),
+        };
+        match bad {
+            Jobs::Ended => Ok(None),
+            Jobs::Going => Ok(Some(Learned::InProgress { ask_again: Some(AGAIN) })),
+            Jobs::Bad(verdict) => self.failed(case, delivery, applied, verdict).await.map(Some),
+        }
+    }
+
+    async fn first_bad(
+        &self,
+        applied: &Applied,
+        watched: Duration,
+        evidence: &mut Vec<String>,
+    ) -> Answer<Jobs> {
+        for job in applied.after.iter().map(ObjectName::of) {
+            match self.cluster.rollout(&job, PATIENCE).await? {
+                Rollout::Complete => evidence.push(format!("{job} ended well")),
+                Rollout::Progressing(how_far) if watched > JOB_LIMIT => {
+                    let minutes = JOB_LIMIT.as_secs() / 60;
+                    let summary = format!("{job} has not ended after {minutes} minutes: {how_far}");
+                    return Ok(Jobs::Bad(Verdict::failed(summary, Output::Evidence(vec![how_far]))));
+                }
+                Rollout::Progressing(how_far) => {
+                    tracing::info!(job = %job, how_far, "waiting for a Job");
+                    return Ok(Jobs::Going);
+                }
+                Rollout::Hopeless(lines) => {
+                    let first = lines.first().map_or("no evidence", String::as_str);
+                    let summary = format!("{job} failed: {first}");
+                    return Ok(Jobs::Bad(Verdict::failed(summary, Output::Evidence(lines))));
+                }
+            }
+        }
+        Ok(Jobs::Ended)
     }
 
     /// A bad verdict, with the last verified release to go back to where there is another one. A way back that fails
@@ -122,15 +183,16 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
             return Ok(Learned::Concluded(verdict));
         }
         let verified = match self.current(case, delivery, applied).await? {
-            Standing::Current(_, verified) => verified,
-            Standing::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
+            Claim::Own(_, verified) => verified,
+            Claim::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
         };
         let back = verified.filter(|verified| verified.manifests != applied.manifests);
-        Ok(Learned::Concluded(verdict.rolling_back(back)))
+        let on_failure = case.task.spec.service().map(|service| service.rollout.on_failure).unwrap_or_default();
+        Ok(Learned::Concluded(verdict.falling_back(on_failure, back)))
     }
 
     /// Whether the release that this run's deploy recorded is still the one that the environment runs.
-    async fn current(&self, case: &Case<'_>, delivery: &Delivery, applied: &Applied) -> Answer<Standing> {
+    async fn current(&self, case: &Case<'_>, delivery: &Delivery, applied: &Applied) -> Answer<Claim> {
         let service = case
             .task
             .id
@@ -142,10 +204,10 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
         let own =
             |release: &Release| release.fence == delivery.fence && release.manifests == applied.manifests;
         match current {
-            Some(current) if own(&current) => Ok(Standing::Current(current, verified)),
+            Some(current) if own(&current) => Ok(Claim::Own(current, verified)),
             // Verified once more after the run had let go of the environment.
             Some(current) if current.fence > delivery.fence => {
-                Ok(Standing::Overtaken(Verdict::superseded(format!(
+                Ok(Claim::Overtaken(Verdict::superseded(format!(
                     "number {} has been deployed to `{}` since; this run is number {}",
                     current.fence, delivery.environment, delivery.fence
                 ))))
@@ -158,10 +220,33 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
     }
 }
 
+/// How the Jobs fare that come once the release serves.
+enum Jobs {
+    /// Each has ended well.
+    Ended,
+    Going,
+    Bad(Verdict),
+}
+
+/// A Job is wanted as long as the release is the current one.
+struct Watch<'a, S, C> {
+    work: &'a Verification<S, C>,
+    case: &'a Case<'a>,
+    delivery: &'a Delivery,
+    applied: &'a Applied,
+}
+
+impl<S: Environments, C: Cluster> Standing for Watch<'_, S, C> {
+    async fn holds(&self) -> Answer<bool> {
+        let claim = self.work.current(self.case, self.delivery, self.applied).await?;
+        Ok(matches!(claim, Claim::Own(..)))
+    }
+}
+
 /// What became of the release that is to be verified.
-enum Standing {
+enum Claim {
     /// It is the current one; with the last verified release.
-    Current(Release, Option<Release>),
+    Own(Release, Option<Release>),
     /// A newer run has the environment.
     Overtaken(Verdict),
 }

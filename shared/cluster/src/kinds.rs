@@ -14,40 +14,6 @@ pub fn is_workload(kind: &str) -> bool {
     matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Job")
 }
 
-/// When a kind is applied: what others need comes first.
-pub(crate) fn tier(kind: &str) -> Tier {
-    match kind {
-        "Namespace" | "CustomResourceDefinition" | "StorageClass" | "PriorityClass" => Tier::Ground,
-        "ConfigMap"
-        | "Secret"
-        | "ServiceAccount"
-        | "Role"
-        | "RoleBinding"
-        | "ClusterRole"
-        | "ClusterRoleBinding"
-        | "ResourceQuota"
-        | "LimitRange"
-        | "PersistentVolume"
-        | "PersistentVolumeClaim" => Tier::Configuration,
-        "Pod" | "ReplicaSet" | "CronJob" => Tier::Workloads,
-        kind if is_workload(kind) => Tier::Workloads,
-        _ => Tier::Services,
-    }
-}
-
-/// The orders of application, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tier {
-    /// Where other objects lie, or what makes their kind known.
-    Ground,
-    /// What pods read and who they are.
-    Configuration,
-    /// Everything else: services, ingresses, policies, custom resources.
-    Services,
-    /// What runs pods.
-    Workloads,
-}
-
 /// A kind that the API server serves.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::chain::{self, successor};
 use crate::ids::{Stage, TaskId, Trust};
+use crate::message::Verified;
 use crate::run::{Onset, PhaseKind, Run};
 use crate::task::{Outcome, State, Task, Verdict};
 use crate::time::Timestamp;
@@ -55,6 +56,18 @@ pub enum Learned {
     InProgress {
         /// When to ask again; none where an event will tell.
         ask_again: Option<Duration>,
+    },
+    /// It waits for its turn, and people see for what; no failure.
+    Waiting {
+        /// For what, as a part of a sentence.
+        why: String,
+        /// When to ask again.
+        ask_again: Duration,
+    },
+    /// As much of the effect is done as fits an invocation; the next one goes on at once.
+    Partly {
+        /// How far it is.
+        handle: String,
     },
     /// The verdict.
     Concluded(Verdict),
@@ -154,6 +167,8 @@ pub enum Onward {
     Opened,
     /// Create the two tasks of the service's way back, if they are absent, and wake the first.
     RollBack(Box<[Task; 2]>),
+    /// Let publish tag the image of the verified release.
+    TellVerified(Verified),
     /// Take the task, and what belongs to it, off the head's list of those that run alone.
     Settle,
     /// Put a message that revives the task into the dead-letter queue, with the reason.
@@ -289,7 +304,15 @@ fn after_effect(head: &Run, task: &Task, facts: &Facts<'_>, learned: &Learned) -
         Learned::InProgress { ask_again: Some(delay) } if may_arm(task, facts) => {
             Action::Arm { task: task.armed(facts.now.after(*delay)), delay: *delay }
         }
-        Learned::InProgress { .. } => Action::Rest("it goes on; an event or its timer will tell"),
+        Learned::Waiting { why, ask_again } if may_arm(task, facts) => {
+            Action::Arm { task: task.waiting(why, facts.now.after(*ask_again)), delay: *ask_again }
+        }
+        Learned::Partly { handle } if may_arm(task, facts) => {
+            Action::Arm { task: task.done_partly(handle, facts.now), delay: Duration::ZERO }
+        }
+        Learned::InProgress { .. } | Learned::Waiting { .. } | Learned::Partly { .. } => {
+            Action::Rest("it goes on; an event or its timer will tell")
+        }
         Learned::Failed { reason, .. } if task.failures + 1 >= MOST_FAILURES => {
             write(task, State::Stuck { reason: reason.clone(), told: false }, facts)
         }
@@ -318,6 +341,13 @@ fn may_arm(task: &Task, facts: &Facts<'_>) -> bool {
     }
 }
 
+/// What publish is told of a verified release, where it has an image.
+fn verified(task: &Task) -> Option<Verified> {
+    task.spec.service()?.image.as_ref()?;
+    let (service, environment) = (task.id.subject.service()?.clone(), task.id.environment.clone()?);
+    Some(Verified { repository: task.run.repository.clone(), environment, service })
+}
+
 fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
     let mut steps = Vec::with_capacity(4);
     let alone = head.reruns.contains(&task.id);
@@ -329,6 +359,9 @@ fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {
     }
     if verdict.outcome == Outcome::Passed {
         steps.extend(successor(&task.id).filter(|id| !alone || head.reruns.contains(id)).map(Onward::Wake));
+    }
+    if verdict.outcome == Outcome::Passed && task.id.stage == Stage::Verify {
+        steps.extend(verified(task).map(Onward::TellVerified));
     }
     if verdict.roll_back.is_some() {
         steps.extend(chain::way_back(&task.id).map(|ids| {

@@ -9,6 +9,8 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::scan::ScanPolicy;
+
 /// What may be applied in an environment, by the operator's file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,6 +23,10 @@ pub struct Policy {
     pub kinds: Option<Vec<String>>,
     /// What becomes of a field that another manager owns.
     pub conflicts: Conflicts,
+    /// Which of those that wait for the environment have their turn.
+    pub waiting: Waiting,
+    /// Which findings of the registry's scan keep an image from being published.
+    pub scan: ScanPolicy,
 }
 
 impl Policy {
@@ -51,6 +57,17 @@ pub enum Conflicts {
     Refuse,
     /// The field is taken from the other manager, and people are told.
     Take,
+}
+
+/// Which of the rollouts that wait for an environment, while another one has it, have their turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// The newest; those before it are superseded.
+    #[default]
+    Newest,
+    /// Each, the oldest first.
+    InOrder,
 }
 
 /// One thing in an object that the policy forbids.

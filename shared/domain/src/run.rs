@@ -4,6 +4,7 @@
 //! [`Opening`]: the intent to go on, kept until it is done.
 
 mod claims;
+mod lock;
 mod origin;
 mod phase;
 mod planning;
@@ -12,13 +13,14 @@ mod preview;
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
-use crate::ids::{EnvironmentName, Line, RunId, Sha, TaskId, Trust};
+use crate::ids::{ClusterAccess, EnvironmentName, Line, RunId, Sha, TaskId, Trust};
 use crate::message::PlanRequest;
 use crate::policy::Policy;
 use crate::spec::Notifications;
 use crate::task::{Outcome, Task, Verdict};
 use crate::time::Timestamp;
 
+pub use lock::Lock;
 pub use origin::{Origin, Stop};
 pub use phase::{Phase, PhaseKind};
 pub use preview::Preview;
@@ -147,6 +149,9 @@ pub struct Problem {
 pub struct Delivery {
     /// The environment of the operator's file.
     pub environment: EnvironmentName,
+    /// The cluster it lies in, as the operator's file said when the run was planned.
+    #[serde(default, skip_serializing_if = "ClusterAccess::is_default")]
+    pub cluster: ClusterAccess,
     /// Its Kubernetes namespace.
     pub namespace: String,
     /// The run's number in that environment: the higher one wins.

@@ -1,14 +1,16 @@
 //! A task: one stage of one run for one subject; the unit of work, retry and re-run.
 
-use std::fmt;
+mod object;
+mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptId, Digest, RunId, ServiceName, Stage, Subject, TaskId};
-use crate::ports::Release;
-use crate::report::TestReport;
-use crate::spec::{ChecksSpec, IntegrationSpec, ServiceSpec};
+use crate::ids::{AttemptId, RunId, ServiceName, Stage, Subject, TaskId};
+use crate::spec::{ChecksSpec, IntegrationSpec, ManifestsSpec, ServiceSpec};
 use crate::time::Timestamp;
+
+pub use object::{ObjectName, Tier};
+pub use verdict::{Applied, Outcome, Output, PinnedImage, Verdict};
 
 /// One stage of one run for one subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub struct Task {
     /// Whether its build was begun anew because the machinery had failed.
     #[serde(default)]
     pub mended: bool,
+    /// For what it waits before it may begin, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
     /// When it began.
     pub started: Option<Timestamp>,
     /// When its verdict fell.
@@ -94,144 +99,6 @@ pub enum State {
     },
 }
 
-/// How a task ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Passed or not.
-    pub outcome: Outcome,
-    /// One sentence for people.
-    pub summary: String,
-    /// What the stage made or found.
-    pub output: Output,
-    /// The release that the service goes back to, because this one is bad.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub roll_back: Option<Box<Release>>,
-}
-
-impl Verdict {
-    /// A verdict that lets the chain go on.
-    pub fn passed(summary: impl Into<String>, output: Output) -> Self {
-        Self { outcome: Outcome::Passed, summary: summary.into(), output, roll_back: None }
-    }
-
-    /// A verdict that ends the chain.
-    pub fn failed(summary: impl Into<String>, output: Output) -> Self {
-        Self { outcome: Outcome::Failed, summary: summary.into(), output, roll_back: None }
-    }
-
-    /// The verdict of a newer release having been there first.
-    pub fn superseded(summary: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Superseded, summary: summary.into(), output: Output::None, roll_back: None }
-    }
-
-    /// The verdict of a run that was cancelled.
-    pub fn cancelled(summary: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Cancelled, summary: summary.into(), output: Output::None, roll_back: None }
-    }
-
-    /// The same verdict with the release to go back to, where there is one.
-    #[must_use]
-    pub fn rolling_back(self, to: Option<Release>) -> Self {
-        Self { roll_back: to.map(Box::new), ..self }
-    }
-}
-
-/// Passed or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The chain goes on.
-    Passed,
-    /// The chain ends.
-    Failed,
-    /// A newer release was there first; the chain ends.
-    Superseded,
-    /// The run was cancelled; the chain ends.
-    Cancelled,
-}
-
-/// What a stage made or found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Output {
-    /// Nothing to keep.
-    #[default]
-    None,
-    /// test: the judged report.
-    Report {
-        /// The report.
-        report: TestReport,
-        /// Where the whole log can be read.
-        log: Option<String>,
-    },
-    /// build, publish: the image.
-    Image {
-        /// Where and which.
-        image: PinnedImage,
-        /// Where the whole log can be read.
-        log: Option<String>,
-    },
-    /// build: no image came of it.
-    Log {
-        /// The last lines.
-        tail: Vec<String>,
-        /// Where the whole log can be read.
-        log: Option<String>,
-    },
-    /// deploy: what was applied.
-    Release(Applied),
-    /// verify: what was seen, one line each.
-    Evidence(Vec<String>),
-}
-
-/// An image that cannot change any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PinnedImage {
-    /// The repository's address: `<registry>/<name>`.
-    pub repository: String,
-    /// The manifest's digest.
-    pub digest: Digest,
-}
-
-impl std::fmt::Display for PinnedImage {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}@{}", self.repository, self.digest)
-    }
-}
-
-/// What deploy applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied {
-    /// SHA-256 of the rendered manifests, hexadecimal; they lie in S3 under it.
-    pub manifests: String,
-    /// The objects, in the order of their application.
-    pub objects: Vec<ObjectName>,
-}
-
-/// A Kubernetes object's address.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ObjectName {
-    /// Such as `apps/v1`.
-    pub api_version: String,
-    /// Such as `Deployment`.
-    pub kind: String,
-    /// The namespace it lies in.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for ObjectName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { api_version: _, kind, namespace, name } = self;
-        if namespace.is_empty() {
-            write!(formatter, "{kind} `{name}`")
-        } else {
-            write!(formatter, "{kind} `{namespace}/{name}`")
-        }
-    }
-}
-
 /// A delayed message under a number: one with an older number arms nothing, so that duplicates never multiply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
@@ -251,6 +118,8 @@ pub enum TaskSpec {
     Checks(ChecksSpec),
     /// The integration tests.
     Integration(IntegrationSpec),
+    /// The manifests that a build renders.
+    Manifests(ManifestsSpec),
 }
 
 impl TaskSpec {
@@ -258,7 +127,7 @@ impl TaskSpec {
     pub fn service(&self) -> Option<&ServiceSpec> {
         match self {
             Self::Service(service) => Some(service),
-            Self::Checks(_) | Self::Integration(_) => None,
+            Self::Checks(_) | Self::Integration(_) | Self::Manifests(_) => None,
         }
     }
 }
@@ -282,6 +151,7 @@ impl Task {
             place: 0,
             shares: Vec::new(),
             mended: false,
+            waits: None,
             started: None,
             finished: None,
         }
@@ -344,6 +214,7 @@ impl Task {
             standing,
             reused: None,
             mended: false,
+            waits: None,
             started: None,
             finished: None,
             ..self.clone()
@@ -371,6 +242,7 @@ impl Task {
     pub fn in_state(&self, state: State, now: Timestamp) -> Self {
         let mut task = self.clone();
         task.version += 1;
+        task.waits = None;
         match &state {
             State::Starting { .. } => task.started = task.started.or(Some(now)),
             State::PassingOn { .. } => task.finished = Some(now),
@@ -386,6 +258,19 @@ impl Task {
     pub fn armed(&self, due: Timestamp) -> Self {
         let timer = Timer { number: self.timer.number + 1, due: Some(due) };
         Self { timer, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The task with its timer armed, and for what it waits until then, one version on.
+    #[must_use]
+    pub fn waiting(&self, why: &str, due: Timestamp) -> Self {
+        Self { waits: Some(why.to_owned()), ..self.armed(due) }
+    }
+
+    /// The task with its effect done so far as the handle says, and its timer armed for the rest, one version on.
+    #[must_use]
+    pub fn done_partly(&self, handle: &str, now: Timestamp) -> Self {
+        let state = State::Running { handle: handle.to_owned(), since: now };
+        Self { version: self.version + 1, ..self.in_state(state, now).armed(now) }
     }
 
     /// The task with one failure more, one version on.

@@ -17,7 +17,8 @@ use domain::timeline::Entry;
 use futures::future::join_all;
 use futures::lock::Mutex;
 
-use crate::opening::{open_phase, opened, settled, wake_waiting};
+use crate::images::{published, wakes_of};
+use crate::opening::{open_phase, opened, settled, wake_rollout, wake_waiting};
 use crate::preview::preview;
 use crate::rerun::{self, Opened};
 use crate::{Case, Disposition, StageMessage, StageWork};
@@ -64,7 +65,8 @@ where
     /// next and does it, until it says rest.
     pub async fn attend(&self, message: &StageMessage, clock: impl Fn() -> Timestamp) -> Disposition {
         let revive = match &message.ask {
-            Ask::Wake(_) | Ask::Built(_) => None,
+            Ask::Wake(_) | Ask::Built(_) | Ask::Scanned(_) => None,
+            Ask::Verified(verified) => return published(self.work.verified(verified).await),
             Ask::Revive(revive) => Some(revive.version),
             Ask::Preview(run) => {
                 let told = preview(self.store, self.queue, self.work, run).await;
@@ -80,7 +82,11 @@ where
                 Err(fault) => return fault.into(),
             },
         };
-        let (wakes, clock) = (message.ask.wakes(), &clock);
+        let wakes = match wakes_of(self.work, &message.ask).await {
+            Ok(wakes) => wakes,
+            Err(fault) => return fault.into(),
+        };
+        let clock = &clock;
         let driven = wakes.iter().map(|wake| async move {
             match (Driver { function: self, wake, revive, clock }).run().await {
                 Ok(disposition) => disposition,
@@ -238,13 +244,18 @@ where
     async fn arm(&self, armed: Task, delay: Duration, task: &mut Task) -> Step {
         let wake = Wake { timer: Some(armed.timer.number), ..self.wake.clone() };
         let timer = [Outgoing { message: Message::Task(wake), delay }];
-        let done = async {
+        let done: Answer<bool> = async {
             if self.function.store.write_task(&armed).await? == Written::Conflict {
                 return Ok(false);
             }
-            self.function.queue.send(&timer).await.map(|()| true)
-        };
-        match done.await {
+            self.function.queue.send(&timer).await?;
+            if armed.waits.is_some() && armed.waits != task.waits {
+                self.tell(&armed, TOGETHER).await?;
+            }
+            Ok(true)
+        }
+        .await;
+        match done {
             Ok(true) => {
                 *task = armed;
                 Step::Learned(Learned::Armed)
@@ -292,7 +303,12 @@ where
             Onward::FreeLock => match (&head.delivery, head.ticket()) {
                 (Some(delivery), Some(ticket)) => {
                     let (repository, environment) = (&head.id.repository, &delivery.environment);
-                    self.function.store.unlock(repository, environment, &head.id, ticket).await
+                    let next = self.function.store.unlock(repository, environment, &head.id, ticket).await?;
+                    // Each of them asks again by itself, only later.
+                    for run in &next {
+                        wake_rollout(self.function.store, self.function.queue, run).await?;
+                    }
+                    Ok(())
                 }
                 _ => Ok(()),
             },
@@ -305,6 +321,9 @@ where
                 let key = format!("roll-back-{}-{}", task.id, task.attempt);
                 self.note(key, what, now).await?;
                 self.function.queue.send(&[Outgoing::now(Message::wake(&task.run, &first.id))]).await
+            }
+            Onward::TellVerified(verified) => {
+                self.function.queue.send(&[Outgoing::now(Message::Verified(verified.clone()))]).await
             }
             Onward::Settle => settled(self.function.store, head, task, now).await,
             Onward::SetAside { reason, version } => {

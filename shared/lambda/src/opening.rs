@@ -1,7 +1,7 @@
 //! What comes after a phase: the next one is opened, or the run ends; what ran alone is taken off the list.
 
 use domain::chain::previous;
-use domain::ids::Stage;
+use domain::ids::{RunId, Stage};
 use domain::message::{Message, Outgoing};
 use domain::next::{could_move, may_begin};
 use domain::ports::{Answer, Fault, Queue, Runs, Written};
@@ -27,6 +27,17 @@ pub(crate) async fn wake_waiting(store: &impl Runs, queue: &impl Queue, head: &R
     let tasks = store.tasks(&head.id, Some(Stage::Test)).await?;
     let waiting = tasks.iter().filter(|task| task.state == State::Pending && may_begin(head, task, None));
     let wakes: Vec<_> = waiting.map(|task| Outgoing::now(Message::wake(&head.id, &task.id))).collect();
+    queue.send(&wakes).await
+}
+
+/// Wakes those deploys of another run that have begun: they wait for the environment that is free now.
+///
+/// # Errors
+/// When the store or the queue does not answer.
+pub(crate) async fn wake_rollout(store: &impl Runs, queue: &impl Queue, run: &RunId) -> Answer<()> {
+    let tasks = store.tasks(run, Some(Stage::Deploy)).await?;
+    let waiting = tasks.iter().filter(|task| task.waits.is_some());
+    let wakes: Vec<_> = waiting.map(|task| Outgoing::now(Message::wake(run, &task.id))).collect();
     queue.send(&wakes).await
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure};
 use domain::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, TaskId};
+use domain::message::Scanned;
 use domain::ports::{Answer, Fault, Written};
 use domain::time::Timestamp;
 use serde::Serialize;
@@ -65,6 +66,11 @@ impl Key {
 
     pub(crate) fn in_repository(repository: &RepositoryName, sk: &str) -> Self {
         Self { pk: format!("{REPOSITORY}{repository}"), sk: sk.to_owned() }
+    }
+
+    /// Of what waits for the scan of an image.
+    pub(crate) fn of_scan(image: &Scanned, sk: &str) -> Self {
+        Self { pk: format!("scan#{}@{}", image.repository, image.digest), sk: sk.to_owned() }
     }
 
     pub(crate) fn attributes(&self) -> Attributes {
@@ -207,6 +213,13 @@ impl Store {
             .expression_attribute_values(":first", text(first))
             .expression_attribute_values(":last", text(last));
         every_item(query, what).await
+    }
+
+    /// Reads every item beside the key.
+    pub(crate) async fn partition(&self, key: &Key, what: impl Fn() -> String) -> Answer<Vec<Attributes>> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk");
+        every_item(query.expression_attribute_values(":pk", text(&key.pk)), what).await
     }
 
     fn in_run(&self, run: &RunId) -> QueryFluentBuilder {

@@ -22,9 +22,11 @@ mod deliveries;
 mod environments;
 mod item;
 mod lines;
+mod lock;
 mod notice_book;
 mod repositories;
 mod runs;
+mod scans;
 mod timeline;
 
 use aws_config::SdkConfig;

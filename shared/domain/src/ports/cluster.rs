@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::Answer;
+use crate::ids::ClusterAccess;
 use crate::policy::Conflicts;
 use crate::task::ObjectName;
 
@@ -12,6 +13,13 @@ use crate::task::ObjectName;
 pub enum Application {
     /// Everything is applied; the fields that were taken from other managers, a sentence each.
     Done(Vec<String>),
+    /// There was no time for more: those that come first in the order of their tiers are applied.
+    Partly {
+        /// How many.
+        applied: usize,
+        /// The fields that were taken from other managers, a sentence each.
+        taken: Vec<String>,
+    },
     /// The API server refuses an object; the sentence names it and the field.
     Refused(String),
     /// What was being applied is no longer what should run: the rest was not sent.
@@ -29,6 +37,10 @@ pub const STANDING_HOLDS: Duration = Duration::from_secs(2);
 pub trait Standing: Send + Sync {
     /// Whether it is.
     fn holds(&self) -> impl Future<Output = Answer<bool>> + Send;
+    /// How long changes may go out; what has not been sent by then is left to another invocation.
+    fn patience(&self) -> Duration {
+        Duration::MAX
+    }
 }
 
 /// Nobody else changes these objects.
@@ -84,10 +96,19 @@ pub struct ProbeAnswer {
     pub body: String,
 }
 
+/// The clusters that environments lie in.
+pub trait Clusters: Send + Sync {
+    /// One of them.
+    type Cluster: Cluster;
+
+    /// The cluster that is reached in this way, ready to be asked.
+    fn reach(&self, access: &ClusterAccess) -> impl Future<Output = Answer<Self::Cluster>> + Send;
+}
+
 /// The cluster.
 pub trait Cluster: Send + Sync {
     /// Applies the objects (JSON of Kubernetes objects with their namespace set) in an order that works, server-side, as
-    /// field manager `slipway`, as long as its standing holds.
+    /// field manager `slipway`, as long as its standing holds and its patience lasts.
     fn apply(
         &self,
         objects: &[serde_json::Value],

@@ -38,6 +38,12 @@ impl Fault {
         Self { advice: Advice::Reject, what: what.into(), source: None }
     }
 
+    /// The same as a part of what was tried.
+    #[must_use]
+    pub fn within(self, what: &str) -> Self {
+        Self { what: format!("{what}: {}", self.what), ..self }
+    }
+
     /// The fault and its causes in one line.
     pub fn chain(&self) -> String {
         let mut line = self.what.clone();

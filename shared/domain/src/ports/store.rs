@@ -5,6 +5,7 @@ use std::future::Future;
 
 use super::{Answer, Written};
 use crate::ids::{DeliveryId, EnvironmentName, RepositoryName, RunId, ServiceName, Sha, Stage, TaskId};
+use crate::policy::Waiting;
 use crate::run::{Run, Ticket};
 use crate::task::{ObjectName, PinnedImage, Task};
 use crate::time::Timestamp;
@@ -133,6 +134,16 @@ pub enum Locking {
     Held,
     /// Another rollout has it.
     HeldBy(RunId),
+    /// Nobody has it, but the rollout of this number has waited for it longer, and each is to have its turn.
+    Behind {
+        /// The lowest number that waits.
+        number: u64,
+    },
+    /// A newer rollout waits for it too, and only the newest is to have its turn.
+    Outrun {
+        /// The highest number that waits.
+        by: u64,
+    },
     /// A higher number has taken the lock before: this run is out of date.
     Overtaken {
         /// The highest number that has taken it.
@@ -221,22 +232,25 @@ pub trait Environments: Send + Sync {
     ) -> impl Future<Output = Answer<Written>> + Send;
     /// Takes the lock for a run under its ticket, or says who has it. While it is held it is taken again without
     /// harm; once it was freed, the same ticket has overtaken itself: whoever still works for a run that has ended
-    /// gets no lock that nobody would free. A run that is opened anew comes with the next round.
+    /// gets no lock that nobody would free. A run that is opened anew comes with the next round. Who does not get it
+    /// stands in line from then on ([`crate::run::Lock`]).
     fn lock(
         &self,
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
         ticket: Ticket,
+        waiting: Waiting,
     ) -> impl Future<Output = Answer<Locking>> + Send;
-    /// Frees the lock if the run holds it, and not in a later round.
+    /// Frees the lock if the run holds it, and not in a later round; else the run stands in line no more. Answers who may
+    /// have the next turn, where it was this run's.
     fn unlock(
         &self,
         repository: &RepositoryName,
         environment: &EnvironmentName,
         run: &RunId,
         ticket: Ticket,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = Answer<Vec<RunId>>> + Send;
     /// Records what a service runs from now on; a lower place ([`Release::place`]) never replaces a higher one, which is
     /// a conflict.
     fn set_current(

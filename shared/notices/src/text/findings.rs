@@ -15,6 +15,9 @@ const LOG_LINE: &str = "log: ";
 
 /// Markdown below the sentence; empty where there is nothing to add.
 pub(super) fn summary(task: &Task) -> String {
+    if let Some(why) = &task.waits {
+        return format!("{}\n", sentence(&format!("waits for {why}")));
+    }
     match output(task) {
         Some(Output::Report { report, .. }) => report::summary(report),
         Some(Output::Image { image, .. }) => format!("Image: {}\n", code(&image.to_string())),
@@ -26,6 +29,10 @@ pub(super) fn summary(task: &Task) -> String {
             format!("Applied:\n\n{}", objects.collect::<String>())
         }
         Some(Output::Evidence(lines)) => evidence(lines),
+        Some(Output::Manifests { rendered, .. }) => {
+            let names: Vec<String> = rendered.keys().map(|name| code(name.as_str())).collect();
+            format!("Rendered: {}\n", names.join(", "))
+        }
         Some(Output::None | Output::Log { .. }) | None => String::new(),
     }
 }
@@ -35,7 +42,7 @@ pub(super) fn log(task: &Task) -> String {
     let (tail, address): (&[String], Option<&String>) = match output(task) {
         Some(Output::Report { report, log }) => (&report.log_tail, log.as_ref()),
         Some(Output::Log { tail, log }) => (tail, log.as_ref()),
-        Some(Output::Image { log, .. }) => (&[], log.as_ref()),
+        Some(Output::Image { log, .. } | Output::Manifests { log, .. }) => (&[], log.as_ref()),
         _ => (&[], None),
     };
     let mut text = String::new();
@@ -78,7 +85,10 @@ pub(super) fn seen(task: &Task) -> &[String] {
 /// Where the whole log can be read.
 pub(super) fn log_address(task: &Task) -> Option<&str> {
     match output(task)? {
-        Output::Report { log, .. } | Output::Log { log, .. } | Output::Image { log, .. } => log.as_deref(),
+        Output::Report { log, .. }
+        | Output::Log { log, .. }
+        | Output::Image { log, .. }
+        | Output::Manifests { log, .. } => log.as_deref(),
         Output::None | Output::Release(_) | Output::Evidence(_) => None,
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::ids::{RunId, Stage, Subject, TaskId};
 use domain::run::{Run, RunOutcome, RunState};
-use domain::task::{Outcome, State, Task};
+use domain::spec::OnFailure;
+use domain::task::{Outcome, Output, State, Task};
 
 use super::markdown::{code, link, plain};
 
@@ -32,6 +33,7 @@ impl Mark {
                 Self::NotRun
             }
             State::Pending => Self::Waiting,
+            State::Starting { .. } | State::Running { .. } if task.waits.is_some() => Self::Waiting,
             State::Starting { .. } | State::Running { .. } => Self::Working,
             State::Stuck { .. } => Self::Stuck,
             State::PassingOn { verdict } | State::Done { verdict } => match verdict.outcome {
@@ -195,6 +197,12 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
         (_, Some(Stage::Build | Stage::Publish)) => {
             Some("Read the log, fix the image and push again. Nothing was delivered.".to_owned())
         }
+        (_, Some(Stage::Deploy)) if tasks.iter().any(|task| is_held(task) && has_evidence(task)) => {
+            Some("A Job failed before the new version. It is held as it is, as its pipeline file wants. Read the evidence, then push a fix or run the deploy again.".to_owned())
+        }
+        (_, Some(Stage::Deploy)) if tasks.iter().any(has_evidence) => {
+            Some("A Job failed before the new version. Read the evidence, then push a fix or run the deploy again.".to_owned())
+        }
         (_, Some(Stage::Deploy)) => {
             Some("Correct the manifest that the cluster refuses and push again.".to_owned())
         }
@@ -223,8 +231,24 @@ fn way_back(tasks: &[Task]) -> String {
             lost.join(", ")
         ),
         (true, false) => format!("Its last verified release is back and serves: {}.", back.join(", ")),
+        (true, true) if tasks.iter().any(is_held) => {
+            "It is held as it is, as its pipeline file wants.".to_owned()
+        }
         (true, true) => "There is no verified release to go back to.".to_owned(),
     }
+}
+
+/// Whether its deploy failed with what a Job said.
+fn has_evidence(task: &Task) -> bool {
+    let output = task.verdict().map(|verdict| &verdict.output);
+    task.id.stage == Stage::Deploy && matches!(output, Some(Output::Evidence(_)))
+}
+
+/// Whether the service of a bad release stays as it is.
+fn is_held(task: &Task) -> bool {
+    task.id.stage.has_environment()
+        && task.verdict().is_some_and(|verdict| verdict.outcome == Outcome::Failed)
+        && task.spec.service().is_some_and(|service| service.rollout.on_failure == OnFailure::Hold)
 }
 
 /// A task in words: `test authentication`, `checks`, `integration tests`, `deploy authentication to development`.
@@ -232,6 +256,7 @@ pub(super) fn task_name(id: &TaskId) -> String {
     let subject = match &id.subject {
         Subject::Checks => return "checks".to_owned(),
         Subject::Integration => return "integration tests".to_owned(),
+        Subject::Manifests => return "render manifests".to_owned(),
         Subject::Rollback(service) => {
             let environment = id.environment.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
             return match id.stage {
@@ -255,6 +280,7 @@ pub(super) fn subject_name(subject: &Subject) -> String {
         Subject::Rollback(name) => format!("{name} (way back)"),
         Subject::Checks => "checks".to_owned(),
         Subject::Integration => "integration tests".to_owned(),
+        Subject::Manifests => "manifests".to_owned(),
     }
 }
 

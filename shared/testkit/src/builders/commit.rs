@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use domain::ids::{RepositoryPath, ServiceName};
-use domain::spec::{Drafts, Plan, ServiceSpec};
+use domain::spec::{Drafts, OnFailure, Plan, Rendering, RolloutSpec, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
 /// GitHub's zip of a commit whose files lead to this plan. Of another number it has another content, which every test
@@ -30,8 +30,21 @@ fn with(plan: &Plan, more: impl IntoIterator<Item = (String, String)>) -> Vec<u8
             files.push((format!("{}/tests/test_it.py", service.path), String::new()));
         }
         let mut paths = service.manifests.iter();
-        files.extend(paths.next().map(|path| (path.to_string(), manifest(service))));
+        files.extend(paths.next().map(|path| (path.to_string(), a_manifest(service))));
         files.extend(paths.map(|path| (path.to_string(), configuration(path.as_str()))));
+        match &service.rendering {
+            None => {}
+            Some(Rendering::Kustomize { folder }) => {
+                files.push((format!("{folder}/kustomization.yaml"), "resources: [all.yaml]\n".to_owned()));
+                files.push((format!("{folder}/all.yaml"), a_manifest(service)));
+            }
+            Some(Rendering::Helm { chart, .. }) => {
+                files.push((format!("{chart}/Chart.yaml"), "name: chart\n".to_owned()));
+                files.push((format!("{chart}/templates/all.yaml"), a_manifest(service)));
+            }
+        }
+        let jobs = service.rollout.pre_deploy.iter().chain(&service.rollout.post_deploy);
+        files.extend(jobs.map(|path| (path.to_string(), job(path.as_str(), service))));
     }
     if plan.integration.is_some() {
         files.push(("integration_tests/test_all.py".to_owned(), String::new()));
@@ -72,12 +85,22 @@ fn pipeline_file(plan: &Plan) -> String {
     if plan.checks.is_none() {
         text.push_str("checks: {flake8: [], bandit: []}\n");
     }
-    if plan.services.iter().any(|service| service.manifests.len() > 1) {
+    let is_unusual =
+        |service: &ServiceSpec| service.manifests.len() > 1 || !service.rollout.is_default() || service.rendering.is_some();
+    if plan.services.iter().any(is_unusual) {
         text.push_str("services:\n");
         for service in &plan.services {
-            let paths: Vec<&str> = service.manifests.iter().map(RepositoryPath::as_str).collect();
-            writeln!(text, "  {}: {{manifests: [{}]}}", service.name, paths.join(", "))
-                .expect("memory takes every text");
+            let RolloutSpec { pre_deploy, post_deploy, on_failure } = &service.rollout;
+            let on_failure = if *on_failure == OnFailure::Hold { "hold" } else { "roll_back" };
+            writeln!(
+                text,
+                "  {}: {{{}, pre_deploy: [{}], post_deploy: [{}], on_failure: {on_failure}}}",
+                service.name,
+                source_of(service),
+                listed(pre_deploy),
+                listed(post_deploy),
+            )
+            .expect("memory takes every text");
         }
     }
     let Some(channel) = &plan.notifications.slack else { return text };
@@ -87,15 +110,46 @@ fn pipeline_file(plan: &Plan) -> String {
     text
 }
 
+/// Where its manifests come from.
+fn source_of(service: &ServiceSpec) -> String {
+    match &service.rendering {
+        None => format!("manifests: [{}]", listed(&service.manifests)),
+        Some(Rendering::Kustomize { folder }) => format!("kustomize: {folder}"),
+        Some(Rendering::Helm { chart, .. }) => format!("helm: {{chart: {chart}}}"),
+    }
+}
+
+fn listed(paths: &[RepositoryPath]) -> String {
+    paths.iter().map(RepositoryPath::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What a file is called, without its ending.
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.split('.').next().unwrap_or(file)
+}
+
+/// A Job called as its file, in the service's image.
+fn job(path: &str, service: &ServiceSpec) -> String {
+    let (name, image) = (stem(path), service.image.as_ref().map_or("tools", |image| &image.repository));
+    format!(
+        "apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}}}
+spec:
+  template: {{spec: {{restartPolicy: Never, containers: [{{name: job, image: {image}}}]}}}}
+"
+    )
+}
+
 /// A `ConfigMap` called as its file.
 fn configuration(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let name = file.split('.').next().unwrap_or(file);
+    let name = stem(path);
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: value}}\n")
 }
 
 /// A Deployment with its Service; a `ConfigMap` for what has no image.
-fn manifest(service: &ServiceSpec) -> String {
+pub fn a_manifest(service: &ServiceSpec) -> String {
     let label = service.name.dns_label();
     let Some(image) = &service.image else {
         return format!(

@@ -5,7 +5,7 @@ mod push;
 mod result;
 mod values;
 
-pub use commit::{a_commit, a_commit_of, a_zip};
+pub use commit::{a_commit, a_commit_of, a_manifest, a_zip};
 pub use push::{a_push, a_webhook, recorded};
 pub use result::{green_result, red_result, shared_result};
 pub use values::{

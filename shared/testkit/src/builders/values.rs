@@ -1,5 +1,6 @@
 //! Requests, runs, services and plans.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use domain::ids::{Digest, Sha};
@@ -8,7 +9,8 @@ use domain::policy::Policy;
 use domain::ports::Pull;
 use domain::run::{Delivery, Run};
 use domain::spec::{
-    ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, Reads, ServiceSpec, TestSpec,
+    ChecksSpec, HealthSpec, ImageSpec, IntegrationSpec, Notifications, Plan, Reads, RolloutSpec, ServiceSpec,
+    TestSpec,
 };
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
@@ -97,6 +99,7 @@ pub fn a_run() -> Run {
 pub fn delivered_to(run: &Run, fence: u64) -> Run {
     let delivery = Delivery {
         environment: name("development"),
+        cluster: domain::ids::ClusterAccess::default(),
         namespace: "development".to_owned(),
         fence,
         policy: Policy::default(),
@@ -136,6 +139,9 @@ pub fn a_component(component: &str) -> ServiceSpec {
         test: None,
         image: None,
         manifests: vec![name(&format!("infrastructure/kubernetes/{component}-deployment.yaml"))],
+        rendering: None,
+        values: BTreeMap::new(),
+        rollout: RolloutSpec::default(),
         health: None,
         reads: Reads::default(),
     }

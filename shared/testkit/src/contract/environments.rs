@@ -1,10 +1,12 @@
 //! Fence, lock and releases of an environment.
 
+use domain::policy::Waiting;
 use domain::ports::{Answer, Environments, Fence, Locking, Release, Written};
-
 use domain::run::Ticket;
 
 use super::samples::{environment, name, release, repository, run_id, service, sha};
+
+const NEWEST: Waiting = Waiting::Newest;
 
 /// Numbers are drawn one after the other; of two who draw the same one, one is told to look again.
 ///
@@ -42,18 +44,18 @@ pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<(
     let (repository, environment) = (repository(), environment());
     let (one, two) = (run_id(1), run_id(2));
     environments.unlock(&repository, &environment, &one, ticket(9)).await?;
-    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1)).await?, Locking::Held);
-    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1)).await?, Locking::Held);
-    let waiting = environments.lock(&repository, &environment, &two, ticket(2)).await?;
+    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1), NEWEST).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &one, ticket(1), NEWEST).await?, Locking::Held);
+    let waiting = environments.lock(&repository, &environment, &two, ticket(2), NEWEST).await?;
     assert_eq!(waiting, Locking::HeldBy(one.clone()));
 
     environments.unlock(&repository, &environment, &two, ticket(9)).await?;
-    let waiting = environments.lock(&repository, &environment, &two, ticket(2)).await?;
+    let waiting = environments.lock(&repository, &environment, &two, ticket(2), NEWEST).await?;
     assert_eq!(waiting, Locking::HeldBy(one.clone()), "who does not hold it cannot free it");
     environments.unlock(&repository, &environment, &one, ticket(9)).await?;
     environments.unlock(&repository, &environment, &one, ticket(9)).await?;
-    assert_eq!(environments.lock(&repository, &environment, &two, ticket(2)).await?, Locking::Held);
-    assert_eq!(environments.lock(&repository, &name("production"), &one, ticket(1)).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &two, ticket(2), NEWEST).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &name("production"), &one, ticket(1), NEWEST).await?, Locking::Held);
     Ok(())
 }
 
@@ -64,15 +66,56 @@ pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<(
 pub async fn a_higher_number_overtakes(environments: &impl Environments) -> Answer<()> {
     let (repository, environment) = (repository(), environment());
     let (old, new) = (run_id(1), run_id(2));
-    assert_eq!(environments.lock(&repository, &environment, &new, ticket(5)).await?, Locking::Held);
-    let held = environments.lock(&repository, &environment, &old, ticket(4)).await?;
+    assert_eq!(environments.lock(&repository, &environment, &new, ticket(5), NEWEST).await?, Locking::Held);
+    let held = environments.lock(&repository, &environment, &old, ticket(4), NEWEST).await?;
     assert_eq!(held, Locking::Overtaken { by: 5 });
     environments.unlock(&repository, &environment, &new, ticket(9)).await?;
-    let free = environments.lock(&repository, &environment, &old, ticket(4)).await?;
+    let free = environments.lock(&repository, &environment, &old, ticket(4), NEWEST).await?;
     assert_eq!(free, Locking::Overtaken { by: 5 });
-    let again = environments.lock(&repository, &environment, &new, ticket(5)).await?;
+    let again = environments.lock(&repository, &environment, &new, ticket(5), NEWEST).await?;
     assert_eq!(again, Locking::Overtaken { by: 5 }, "who freed it has ended");
-    assert_eq!(environments.lock(&repository, &environment, &old, ticket(6)).await?, Locking::Held);
+    assert_eq!(environments.lock(&repository, &environment, &old, ticket(6), NEWEST).await?, Locking::Held);
+    Ok(())
+}
+
+/// Who asks while another rollout has the lock stands in line, until its turn has come or its run has ended.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn who_waits_has_its_turn_or_is_told(environments: &impl Environments) -> Answer<()> {
+    let repository = repository();
+    let ask = |environment: &'static str, number: u32, waiting| {
+        let (repository, environment, run) = (repository.clone(), name(environment), run_id(number));
+        async move {
+            environments.lock(&repository, &environment, &run, ticket(number.into()), waiting).await
+        }
+    };
+    let free = |environment: &'static str, number: u32| {
+        let (repository, environment, run) = (repository.clone(), name(environment), run_id(number));
+        async move { environments.unlock(&repository, &environment, &run, ticket(number.into())).await }
+    };
+    let order = Waiting::InOrder;
+    assert_eq!(ask("staging", 1, order).await?, Locking::Held);
+    for waiting in [4, 2, 3] {
+        assert_eq!(ask("staging", waiting, order).await?, Locking::HeldBy(run_id(1)));
+    }
+    assert_eq!(free("staging", 2).await?, [], "it is not free");
+    assert_eq!(free("staging", 1).await?, [run_id(3), run_id(4)]);
+    assert_eq!(ask("staging", 4, order).await?, Locking::Behind { number: 3 });
+    let (three, four) = tokio::join!(ask("staging", 3, order), ask("staging", 4, order));
+    assert_eq!(three?, Locking::Held);
+    assert_ne!(four?, Locking::Held, "two have the lock");
+    assert_eq!(free("staging", 3).await?, [run_id(4)]);
+    assert_eq!(ask("staging", 4, order).await?, Locking::Held);
+
+    assert_eq!(ask("canary", 1, NEWEST).await?, Locking::Held);
+    for waiting in [2, 3] {
+        assert_eq!(ask("canary", waiting, NEWEST).await?, Locking::HeldBy(run_id(1)));
+    }
+    assert_eq!(ask("canary", 2, NEWEST).await?, Locking::Outrun { by: 3 });
+    assert_eq!(free("canary", 1).await?, [run_id(3)]);
+    assert_eq!(ask("canary", 3, NEWEST).await?, Locking::Held);
+    assert_eq!(ask("canary", 2, NEWEST).await?, Locking::Overtaken { by: 3 });
     Ok(())
 }
 

@@ -9,3 +9,4 @@ pub mod notice_book;
 pub mod repositories;
 pub mod runs;
 mod samples;
+pub mod scans;

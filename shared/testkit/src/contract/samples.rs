@@ -1,10 +1,12 @@
 //! Small domain values for the contract's stories.
 
+use std::collections::BTreeMap;
+
 use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName, Sha, TaskId};
 use domain::message::PlanRequest;
 use domain::ports::Release;
 use domain::run::Run;
-use domain::spec::{Reads, ServiceSpec};
+use domain::spec::{Reads, RolloutSpec, ServiceSpec};
 use domain::task::{Task, TaskSpec};
 use domain::time::Timestamp;
 
@@ -70,6 +72,9 @@ pub(super) fn task(run: &RunId, id: &str) -> Task {
         test: None,
         image: None,
         manifests: Vec::new(),
+        rendering: None,
+        values: BTreeMap::new(),
+        rollout: RolloutSpec::default(),
         health: None,
         reads: Reads::default(),
     });

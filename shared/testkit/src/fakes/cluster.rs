@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::ids::ClusterAccess;
 use domain::policy::Conflicts;
 use domain::ports::{
-    Answer, Application, Change, Cluster, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing,
+    Answer, Application, Change, Cluster, Clusters, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing,
 };
 use domain::task::ObjectName;
 use domain::time::Timestamp;
@@ -29,6 +30,7 @@ struct State {
     applies: Vec<Applied>,
     fates: BTreeMap<String, Fate>,
     spoilt: BTreeMap<String, Fate>,
+    others: BTreeMap<ClusterAccess, MemoryCluster>,
 }
 
 /// One object that was applied.
@@ -68,6 +70,15 @@ impl MemoryCluster {
     /// A cluster without objects, in which everything fares well at once.
     pub fn new(wire: &Wire, clock: &Clock) -> Self {
         Self { wire: wire.clone(), clock: clock.clone(), state: Shared::default() }
+    }
+
+    /// The cluster that is reached in this way: this one where nothing is said, else another one.
+    pub fn at(&self, access: &ClusterAccess) -> Self {
+        if access.is_default() {
+            return self.clone();
+        }
+        let another = || Self::new(&self.wire, &self.clock);
+        self.state.with(|state| state.others.entry(access.clone()).or_insert_with(another).clone())
     }
 
     /// From now on everything of that name fares like this.
@@ -126,7 +137,8 @@ impl MemoryCluster {
 impl State {
     /// How what is applied under the name fares.
     fn fate(&self, name: &str) -> Fate {
-        let object = self.objects.iter().find(|(known, _)| known.kind == "Deployment" && known.name == name);
+        let runs = |known: &ObjectName| matches!(known.kind.as_str(), "Deployment" | "Job") && known.name == name;
+        let object = self.objects.iter().find(|(known, _)| runs(known));
         self.fate_of(name, object.map(|(_, (object, _))| object))
     }
 
@@ -139,7 +151,7 @@ impl State {
 
     /// The refusal, if any.
     fn apply(&mut self, object: &Value, now: Timestamp) -> Option<String> {
-        let name = name_of(object);
+        let name = ObjectName::of(object);
         if let Fate::Refused { because } = self.fate_of(&name.name, Some(object)) {
             return Some(format!("{} `{}/{}`: {because}", name.kind, name.namespace, name.name));
         }
@@ -173,13 +185,11 @@ impl State {
     }
 }
 
-fn name_of(object: &Value) -> ObjectName {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ObjectName {
-        api_version: text("/apiVersion"),
-        kind: text("/kind"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
+impl Clusters for MemoryCluster {
+    type Cluster = Self;
+
+    async fn reach(&self, access: &ClusterAccess) -> Answer<Self> {
+        self.wire.call("cluster.reach", || Ok(self.at(access))).await
     }
 }
 
@@ -190,8 +200,11 @@ impl Cluster for MemoryCluster {
         _conflicts: Conflicts,
         standing: &impl Standing,
     ) -> Answer<Application> {
-        let mut asked = None;
-        for object in objects {
+        let (mut asked, begun) = (None, self.clock.now());
+        for (applied, object) in objects.iter().enumerate() {
+            if self.clock.now().since(begun) >= standing.patience() {
+                return Ok(Application::Partly { applied, taken: Vec::new() });
+            }
             let refused = self
                 .change("cluster.apply", standing, &mut asked, |state, now| state.apply(object, now))
                 .await?;
@@ -206,7 +219,7 @@ impl Cluster for MemoryCluster {
 
     async fn rehearse(&self, objects: &[Value], _conflicts: Conflicts) -> Answer<Vec<Change>> {
         let change = |state: &State, object: &Value| {
-            let name = name_of(object);
+            let name = ObjectName::of(object);
             if let Fate::Refused { because } = state.fate_of(&name.name, Some(object)) {
                 return Change::Refused(format!(
                     "{} `{}/{}`: {because}",
@@ -236,7 +249,10 @@ impl Cluster for MemoryCluster {
     async fn rollout(&self, workload: &ObjectName, _patience: Duration) -> Answer<Rollout> {
         let now = self.clock.now();
         let look = |state: &mut State| match state.fate(&workload.name) {
-            _ if workload.kind != "Deployment" => Rollout::Complete,
+            _ if !matches!(workload.kind.as_str(), "Deployment" | "Job") => Rollout::Complete,
+            _ if !state.objects.contains_key(workload) => {
+                Rollout::Hopeless(vec![format!("{workload} does not exist")])
+            }
             Fate::Hopeless { evidence } => Rollout::Hopeless(evidence),
             Fate::Unhealthy => Rollout::Complete,
             _ if state.is_ready(&workload.name, now) => Rollout::Complete,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::run::Lock;
 use serde_json::{Value, json};
 
-use super::store::{Lock, MemoryStore, Tables};
+use super::store::{MemoryStore, Tables};
 
 impl MemoryStore {
     /// Every item by its key, past the wire. What is kept beside the items for tests alone is left out.
@@ -30,6 +31,7 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
         tips,
         fronts,
         greens,
+        awaited,
     } = tables;
     let mut items = BTreeMap::new();
     let mut add = |key: String, body: Value| items.insert(key, body);
@@ -50,6 +52,9 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
     for (name, repository) in watched {
         add(format!("repository#{name}"), json!(repository));
     }
+    for ((repository, digest), tasks) in awaited {
+        add(format!("scan#{repository}@{digest}"), json!(tasks));
+    }
     for (name, tips) in tips {
         add(format!("repository#{name} tips"), json!(tips));
     }
@@ -68,8 +73,9 @@ fn items(tables: &Tables) -> BTreeMap<String, Value> {
     for ((repository, environment), fence) in fences {
         add(format!("environment#{repository}#{environment} fence"), json!(fence));
     }
-    for ((repository, environment), Lock { holder, taken }) in locks {
-        let body = json!({"holder": holder.as_ref().map(ToString::to_string), "taken": taken});
+    for ((repository, environment), Lock { holder, taken, waiting }) in locks {
+        let holder = holder.as_ref().map(ToString::to_string);
+        let body = json!({"holder": holder, "taken": taken, "waiting": waiting});
         add(format!("environment#{repository}#{environment} lock"), body);
     }
     for (((repository, environment), service, kind), release) in releases {

@@ -1,10 +1,11 @@
 //! Fence, lock and releases of environments.
 
 use domain::ids::{EnvironmentName, RepositoryName, RunId, ServiceName};
+use domain::policy::Waiting;
 use domain::ports::{Answer, Environments, Fence, Locking, Release, Written};
 use domain::run::Ticket;
 
-use super::store::{Lock, MemoryStore, Place, Tables};
+use super::store::{MemoryStore, Place, Tables};
 use super::wire::Guard;
 
 const CURRENT: &str = "current";
@@ -64,11 +65,13 @@ impl Environments for MemoryStore {
         environment: &EnvironmentName,
         run: &RunId,
         ticket: Ticket,
+        waiting: Waiting,
     ) -> Answer<Locking> {
         let place = place(repository, environment);
         let guarded = self.wire.has(Guard::Locks);
         let take = |tables: &mut Tables| {
-            if guarded { tables.locks.entry(place).or_default().take(run, ticket) } else { Locking::Held }
+            let lock = tables.locks.entry(place).or_default();
+            if guarded { lock.ask(run, ticket, waiting) } else { Locking::Held }
         };
         self.wire.call("store.lock", || Ok(self.tables.with(take))).await
     }
@@ -79,22 +82,12 @@ impl Environments for MemoryStore {
         environment: &EnvironmentName,
         run: &RunId,
         ticket: Ticket,
-    ) -> Answer<()> {
+    ) -> Answer<Vec<RunId>> {
         let place = place(repository, environment);
-        let own = |lock: &&mut Lock| {
-            lock.holder.as_ref() == Some(run) && lock.taken.is_none_or(|taken| taken.round <= ticket.round)
-        };
         let free = |tables: &mut Tables| {
-            if let Some(lock) = tables.locks.get_mut(&place).filter(own) {
-                lock.holder = None;
-            }
+            tables.locks.get_mut(&place).map(|lock| lock.free(run, ticket)).unwrap_or_default()
         };
-        self.wire
-            .call("store.unlock", || {
-                self.tables.with(free);
-                Ok(())
-            })
-            .await
+        self.wire.call("store.unlock", || Ok(self.tables.with(free))).await
     }
 
     async fn set_current(&self, environment: &EnvironmentName, release: &Release) -> Answer<Written> {
@@ -136,25 +129,6 @@ impl MemoryStore {
             Written::Yes
         };
         self.wire.call(call, || Ok(self.tables.with(write))).await
-    }
-}
-
-impl Lock {
-    fn take(&mut self, run: &RunId, ticket: Ticket) -> Locking {
-        match (&self.holder, self.taken) {
-            (Some(holder), Some(taken)) if holder == run && taken.round <= ticket.round => {
-                self.taken = Some(ticket);
-                Locking::Held
-            }
-            (Some(holder), Some(taken)) if holder == run => Locking::Overtaken { by: taken.number },
-            (_, Some(taken)) if taken.number > ticket.number => Locking::Overtaken { by: taken.number },
-            (Some(other), _) => Locking::HeldBy(other.clone()),
-            (None, Some(taken)) if taken >= ticket => Locking::Overtaken { by: taken.number },
-            (None, _) => {
-                (self.holder, self.taken) = (Some(run.clone()), Some(ticket));
-                Locking::Held
-            }
-        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! A registry whose tags cannot be moved.
+//! A registry whose tags cannot be moved, but those of environments and caches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::Digest;
-use domain::ports::{Answer, Fault, Images};
+use domain::ports::{Answer, Fault, Images, MOVABLE_TAGS};
+use domain::scan::{Findings, Scan};
 
 use super::shared::Shared;
 use super::wire::Wire;
@@ -19,6 +20,7 @@ pub struct MemoryImages {
 struct Repository {
     digests: BTreeSet<Digest>,
     tags: BTreeMap<String, Digest>,
+    scan: Option<Scan>,
 }
 
 impl MemoryImages {
@@ -40,6 +42,12 @@ impl MemoryImages {
     pub fn delete_all(&self, repository: &str) {
         self.repositories
             .with(|repositories| repositories.insert(repository.to_owned(), Repository::default()));
+    }
+
+    /// What the scans of a repository's images come to from now on; until then they have found nothing.
+    pub fn scans(&self, repository: &str, scan: Scan) {
+        self.repositories
+            .with(|repositories| repositories.entry(repository.to_owned()).or_default().scan = Some(scan));
     }
 
     /// The repositories, by name.
@@ -79,6 +87,17 @@ impl Images for MemoryImages {
             .await
     }
 
+    async fn scan(&self, repository: &str, _digest: &Digest) -> Answer<Scan> {
+        self.wire
+            .call("images.scan", || {
+                let scan = |known: &Repository| known.scan.clone();
+                let known =
+                    self.repositories.with(|repositories| repositories.get(repository).and_then(scan));
+                Ok(known.unwrap_or_else(|| Scan::Complete(Findings::default())))
+            })
+            .await
+    }
+
     async fn tag(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
         let missing = || Fault::reject(format!("the registry does not hold `{repository}@{digest}`"));
         self.wire
@@ -88,7 +107,10 @@ impl Images for MemoryImages {
                         repositories.get_mut(repository).filter(|known| known.digests.contains(digest));
                     let known = known.ok_or_else(missing)?;
                     match known.tags.get(tag) {
-                        Some(other) if other != digest => {
+                        Some(other)
+                            if other != digest
+                                && !MOVABLE_TAGS.iter().any(|prefix| tag.starts_with(prefix)) =>
+                        {
                             Err(Fault::reject(format!("the tag names {other}")))
                         }
                         _ => {

@@ -13,6 +13,7 @@ mod images;
 mod lines;
 mod queue;
 mod repositories;
+mod scans;
 mod secrets;
 mod shared;
 mod store;

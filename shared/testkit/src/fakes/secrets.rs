@@ -26,13 +26,19 @@ impl MemorySecrets {
     }
 }
 
+impl MemorySecrets {
+    fn look(&self, id: &str) -> Answer<Secret> {
+        let found = self.secrets.with(|secrets| secrets.get(id).map(Secret::new));
+        found.ok_or_else(|| Fault::reject(format!("there is no secret `{id}`")))
+    }
+}
+
 impl Secrets for MemorySecrets {
     async fn secret(&self, id: &str) -> Answer<Secret> {
-        self.wire
-            .call("secrets.secret", || {
-                let found = self.secrets.with(|secrets| secrets.get(id).map(Secret::new));
-                found.ok_or_else(|| Fault::reject(format!("there is no secret `{id}`")))
-            })
-            .await
+        self.wire.call("secrets.secret", || self.look(id)).await
+    }
+
+    async fn fresh(&self, id: &str) -> Answer<Secret> {
+        self.wire.call("secrets.fresh", || self.look(id)).await
     }
 }

@@ -1,16 +1,16 @@
 //! Runs, tasks and notify's book under the very conditions of the table's writes; deliveries and environments lie
 //! beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::{
-    DeliveryId, EnvironmentName, Line, RepositoryName, RunId, ServiceName, Stage, Subject, TaskId,
+    DeliveryId, Digest, EnvironmentName, Line, RepositoryName, RunId, ServiceName, Stage, Subject, TaskId,
 };
 use domain::ports::{
     Answer, Delivery, Due, Fence, Front, Green, Noted, NoticeBook, Picture, Release, Runs, Timeline, Told,
     Written,
 };
-use domain::run::{Run, Ticket};
+use domain::run::{Lock, Run};
 use domain::task::Task;
 use domain::time::Timestamp;
 use domain::timeline::Entry;
@@ -45,13 +45,8 @@ pub(super) struct Tables {
     pub(super) fences: BTreeMap<Place, Fence>,
     pub(super) locks: BTreeMap<Place, Lock>,
     pub(super) releases: BTreeMap<(Place, ServiceName, &'static str), Release>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Lock {
-    pub(super) holder: Option<RunId>,
-    /// The highest ticket that has taken it.
-    pub(super) taken: Option<Ticket>,
+    /// The tasks that wait for the scan of an image, by repository and digest.
+    pub(super) awaited: BTreeMap<(String, Digest), BTreeSet<(RunId, TaskId)>>,
 }
 
 impl MemoryStore {

@@ -33,6 +33,8 @@ pub struct World {
     pub untrusted: MemoryBuilds,
     /// The image project.
     pub image_builds: MemoryBuilds,
+    /// The project that renders manifests.
+    pub renders: MemoryBuilds,
     /// The registry.
     pub images: MemoryImages,
     /// GitHub.
@@ -58,6 +60,7 @@ impl World {
             tests: MemoryBuilds::new(&wire, &clock, "test"),
             untrusted: MemoryBuilds::new(&wire, &clock, "untrusted"),
             image_builds: MemoryBuilds::new(&wire, &clock, "image"),
+            renders: MemoryBuilds::new(&wire, &clock, "render"),
             images: MemoryImages::new(&wire),
             github: MemoryGitHub::new(&wire),
             chat: MemoryChat::new(&wire),

@@ -4,14 +4,14 @@ use std::future::Future as _;
 use std::task::{Context, Waker};
 
 use domain::message::Ask;
-use domain::policy::Conflicts;
+use domain::policy::{Conflicts, Waiting};
 use domain::ports::{Cluster as _, Environments as _, Release, STANDING_HOLDS};
 use domain::rerun::Rerun;
 use domain::run::{PhaseKind, RunOutcome, RunState, Ticket};
 use domain::task::{Output, PinnedImage, State, Task, Verdict};
 use serde_json::json;
-use slipway_deploy::{Deployment, ManifestFile, Rendered, render};
-use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_task, a_zip, delivered_to};
+use slipway_deploy::{Deployment, ManifestFile, Rendered, Target, render};
+use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_sha, a_task, a_zip, delivered_to, name};
 use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
 
 use crate::{a_run_at, ask, passed, stored, verdict, wake};
@@ -37,7 +37,9 @@ fn rendered(texts: &[&str]) -> Result<Rendered, String> {
     let files: Vec<_> = texts.iter().map(file).collect();
     let image = pinned();
     let (pin, service) = (Some(("vive-sphere/authentication", &image)), a_service("authentication"));
-    render(&files, "development", pin, &service, "vive-sphere/bot-manager/authentication")
+    let (environment, sha) = (name("development"), a_sha(1));
+    let target = Target { environment: &environment, namespace: "development", sha: &sha };
+    render(&files, &target, pin, &service, "vive-sphere/bot-manager/authentication")
 }
 
 #[test]
@@ -150,7 +152,7 @@ async fn who_finds_the_lock_taken_waits_and_who_is_overtaken_ends() {
     let first = domain::ids::RunId { sha: testkit::builders::a_sha(3), ..other.id.clone() };
     world
         .store
-        .lock(repository, &environment, &first, Ticket { number: 0, round: 0 })
+        .lock(repository, &environment, &first, Ticket { number: 0, round: 0 }, Waiting::Newest)
         .await
         .expect("memory answers");
     wake(&world, &task, &work).await;
@@ -163,7 +165,7 @@ async fn who_finds_the_lock_taken_waits_and_who_is_overtaken_ends() {
         .expect("memory answers");
     world
         .store
-        .lock(repository, &environment, &other.id, Ticket { number: 2, round: 0 })
+        .lock(repository, &environment, &other.id, Ticket { number: 2, round: 0 }, Waiting::Newest)
         .await
         .expect("memory answers");
     world

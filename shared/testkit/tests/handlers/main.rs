@@ -4,7 +4,9 @@ mod deploy;
 mod drafts;
 mod examples;
 mod images;
+mod jobs;
 mod lines;
+mod manifests;
 mod messages;
 mod notify;
 mod notify_comments;
@@ -17,6 +19,7 @@ mod sweep;
 mod test;
 mod tips;
 mod verify;
+mod waiting;
 mod webhook;
 mod wishes;
 

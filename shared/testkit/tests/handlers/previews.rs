@@ -69,6 +69,7 @@ async fn it_is_asked_for_where_manifests_differ_and_the_base_is_delivered() {
     plan(&world, &offer("opened", "develop")).await;
     let awaited = Preview {
         environment: name("development"),
+        cluster: domain::ids::ClusterAccess::default(),
         namespace: "development".to_owned(),
         policy: domain::policy::Policy::default(),
         told: false,
@@ -182,5 +183,7 @@ fn rendered_hash(world: &World) -> String {
     let service = a_plan(1).services.remove(0);
     let pin = Some(("vive-sphere/service-1", &image));
     let owner = format!("{}/service-1", head(world).id.repository);
-    slipway_deploy::render(&files, "development", pin, &service, &owner).expect("good manifests").hash
+    let (environment, sha) = (name("development"), head(world).id.sha);
+    let target = slipway_deploy::Target { environment: &environment, namespace: "development", sha: &sha };
+    slipway_deploy::render(&files, &target, pin, &service, &owner).expect("good manifests").hash
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::ids::{RunId, Stage, TaskId, Trust};
 use domain::message::{Message, QueueName};
+use domain::policy::Waiting;
 use domain::ports::{Environments as _, Release};
 use domain::run::{Phase, PhaseKind, Run, RunOutcome, RunState, Ticket};
 use domain::task::{Outcome, Output, State, Task, Verdict};
@@ -321,7 +322,7 @@ async fn a_deploy_that_was_overtaken_meanwhile_ends_superseded_and_applies_nothi
     let newer = Run::new(&testkit::builders::a_request(2), world.clock.now()).id;
     let (repository, environment) = (&head.id.repository, name("development"));
     let ticket = Ticket { number: 2, round: 0 };
-    world.store.lock(repository, &environment, &newer, ticket).await.expect("memory answers");
+    world.store.lock(repository, &environment, &newer, ticket, Waiting::Newest).await.expect("memory answers");
     world.store.unlock(repository, &environment, &newer, ticket).await.expect("memory answers");
 
     let work = Deployment {

@@ -22,7 +22,7 @@ async fn begin(fate: Fate) -> (World, Task, Verification<MemoryStore, MemoryClus
         namespace: "development".to_owned(),
         name: "authentication".to_owned(),
     };
-    let applied = Applied { manifests: "0".repeat(64), objects: vec![workload] };
+    let applied = Applied { manifests: "0".repeat(64), objects: vec![workload], after: Vec::new() };
     let release = Release {
         service: service.name.clone(),
         run: head.id.clone(),

@@ -10,6 +10,8 @@ pub mod test;
 pub mod verify;
 pub mod webhook;
 
+mod build_manifests;
+mod jobs;
 mod people;
 mod plan_wishes;
 
@@ -39,6 +41,9 @@ pub const TIMER: &str = "\"timer\":";
 pub fn more(handler: Handler) -> &'static [Scenario] {
     match handler {
         Handler::Plan => plan_wishes::SCENARIOS,
+        Handler::Build => build_manifests::SCENARIOS,
+        Handler::Deploy => jobs::OF_DEPLOY,
+        Handler::Verify => jobs::OF_VERIFY,
         _ => &[],
     }
 }
