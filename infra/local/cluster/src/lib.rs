@@ -5,8 +5,8 @@
 //! memory; pods, their network and a forwarder per service live in a Docker engine and go with the cluster.
 //!
 //! Limits, on purpose: one node; all namespaces share one network (names are looked up per namespace, but nothing
-//! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes,
-//! jobs or autoscaling; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
+//! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes or
+//! autoscaling; cron jobs are stored and never started; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 mod api;
 mod controllers;
 mod kubelet;
+mod node;
 mod objects;
 mod pretended;
 mod services;
@@ -57,7 +58,7 @@ pub struct Options {
     pub helper_image: String,
     /// A folder of the cluster's own, visible to the engine: files of volumes. Emptied at start and end.
     pub folder: PathBuf,
-    /// First pause before a crashed container is started again; 10 s in a real cluster.
+    /// First pause before a crashed container is started again, or a Job replaces a failed pod; 10 s in a real cluster.
     pub back_off: Duration,
     /// With it pods are not containers but come to what it says, and no engine is needed.
     pub pretence: Option<Pretence>,
@@ -79,6 +80,7 @@ pub async fn serve(
     empty(&options.folder)?;
     let objects = Arc::new(Objects::new(docker.first_service));
     make_namespaces(&objects)?;
+    node::make(&objects, &format!("docker://{}", options.engine.version().await?))?;
     let node = Arc::new(Node {
         objects: Arc::clone(&objects),
         docker: Arc::clone(&docker),
@@ -100,7 +102,7 @@ pub async fn serve(
     };
     let (outcome, (), (), ()) = tokio::join!(
         serve_api(listener, api, options.certificate.as_ref(), &shutdown),
-        controllers::run(objects, shutdown.clone()),
+        controllers::run(objects, options.back_off, shutdown.clone()),
         forwarders.run(shutdown.clone()),
         kubelet::run(node, shutdown.clone()),
     );
@@ -118,11 +120,12 @@ async fn serve_pretended(
 ) -> anyhow::Result<()> {
     let objects = Arc::new(Objects::new(FIRST_PRETENDED_SERVICE));
     make_namespaces(&objects)?;
+    node::make(&objects, "pretended://0")?;
     let pods = api::Pods::Pretended(pretence.clone());
     let api = api::Api { objects: Arc::clone(&objects), tokens: options.tokens, pods };
     let (outcome, (), ()) = tokio::join!(
         serve_api(listener, api, options.certificate.as_ref(), &shutdown),
-        controllers::run(Arc::clone(&objects), shutdown.clone()),
+        controllers::run(Arc::clone(&objects), options.back_off, shutdown.clone()),
         pretended::run(objects, pretence, shutdown.clone()),
     );
     outcome

@@ -18,17 +18,19 @@ use crate::kubelet::status;
 use crate::objects::json::{list, now, text};
 use crate::objects::lifecycle::{Objects, Writer};
 use crate::objects::resources::PODS;
-use crate::objects::store::{Decision, Key};
+use crate::objects::store::Key;
 
 /// How often a crashing pod is shown to be started again before it waits for good.
 const CRASHES: u32 = 2;
+/// The same for a pod that runs once: more than a Job's `backoffLimit` of 6 bears.
+const CRASHES_OF_A_JOB: u32 = 8;
 
 /// What a pretended pod comes to.
 #[derive(Debug, Clone)]
 pub enum PodFate {
-    /// It is ready after this time.
+    /// It is ready after this time; a pod that runs once, of a Job, has succeeded then.
     Ready(Duration),
-    /// Its containers end at once, again and again.
+    /// Its containers end at once, again and again; just once where its `restartPolicy` is `Never`.
     Crashes {
         /// With this exit code.
         code: i64,
@@ -37,6 +39,8 @@ pub enum PodFate {
     },
     /// It runs, and its readiness probe never succeeds.
     NeverReady,
+    /// Its image cannot be pulled.
+    NoImage,
 }
 
 /// The rule that decides over pods by their objects.
@@ -58,7 +62,7 @@ impl Pretence {
     pub(crate) fn log(&self, pod: &Value) -> String {
         match (self.0)(pod) {
             PodFate::Crashes { lines, .. } => lines.join("\n") + "\n",
-            PodFate::Ready(_) | PodFate::NeverReady => "started\n".to_owned(),
+            PodFate::Ready(_) | PodFate::NeverReady | PodFate::NoImage => "started\n".to_owned(),
         }
     }
 }
@@ -90,7 +94,7 @@ pub(crate) async fn run(objects: Arc<Objects>, pretence: Pretence, shutdown: Can
                 if let Some(task) = pods.remove(&uid) {
                     task.abort();
                 }
-                remove(&objects, &pod);
+                objects.remove_pod(&Key::of(&PODS, &pod), &uid);
             } else if let Entry::Vacant(place) = pods.entry(uid) {
                 number = number.wrapping_add(1);
                 let [_, high, middle, low] = number.to_be_bytes();
@@ -137,8 +141,12 @@ impl Life {
                     self.write();
                     sleep(after).await;
                 }
-                for container in &mut self.containers {
-                    (container.started, container.ready) = (true, true);
+                if self.runs_once() {
+                    self.end(0, "Completed");
+                } else {
+                    for container in &mut self.containers {
+                        (container.started, container.ready) = (true, true);
+                    }
                 }
                 self.write();
             }
@@ -147,8 +155,22 @@ impl Life {
                 self.write();
                 self.tell("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
             }
+            PodFate::NoImage => {
+                for container in &mut self.containers {
+                    let message = format!("Back-off pulling image \"{}\"", text(&container.spec, "/image"));
+                    container.wait("ImagePullBackOff", &message, Duration::ZERO);
+                }
+                self.write();
+                self.tell("Failed", "Error: ImagePullBackOff");
+            }
+            PodFate::Crashes { code, .. } if text(&self.pod, "/spec/restartPolicy") == "Never" => {
+                self.begin();
+                self.end(code, "Error");
+                self.write();
+            }
             PodFate::Crashes { code, .. } => {
-                for _ in 0..CRASHES {
+                // A Job counts the starts of such a pod, up to the limit that it sets.
+                for _ in 0..if self.runs_once() { CRASHES_OF_A_JOB } else { CRASHES } {
                     self.begin();
                     self.crash(code);
                 }
@@ -167,6 +189,19 @@ impl Life {
             container.count_run();
             container.image_id = text(&container.spec, "/image").to_owned();
             container.begin(format!("{uid}-{}", container.runs), now());
+        }
+    }
+
+    /// Whether its containers are not started again after they have ended well.
+    fn runs_once(&self) -> bool {
+        text(&self.pod, "/spec/restartPolicy") != "Always"
+    }
+
+    fn end(&mut self, code: i64, reason: &str) {
+        for container in &mut self.containers {
+            let (time, id) = (now(), container.id.clone());
+            let (reason, message) = (reason.to_owned(), String::new());
+            container.end(Ended { code, reason, message, started: time.clone(), finished: time, id });
         }
     }
 
@@ -206,15 +241,5 @@ impl Life {
         if let Some(pod) = self.objects.store.get(&self.key) {
             events::record(&self.objects, &pod, "kubelet", "Warning", reason, message);
         }
-    }
-}
-
-fn remove(objects: &Objects, pod: &Value) {
-    let removed = objects.store.write(&Key::of(&PODS, pod), |before| {
-        let same = before.is_some_and(|before| text(before, "/metadata/uid") == text(pod, "/metadata/uid"));
-        Ok(if same { Decision::Remove } else { Decision::Keep })
-    });
-    if let Err(failure) = removed {
-        tracing::debug!(%failure, "pod not removed");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::failure::Failure;
-use crate::objects::resources::{ALL, Resource};
+use crate::objects::resources::{ALL, GROUPS, Resource};
 
 /// Answers discovery paths; `None` for all others.
 pub fn answer(path: &str) -> Option<Result<Value, Failure>> {
@@ -11,13 +11,13 @@ pub fn answer(path: &str) -> Option<Result<Value, Failure>> {
     Some(Ok(match parts.as_slice() {
         ["version"] => version(),
         ["api"] => json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] }),
-        ["apis"] => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [group("apps")] }),
-        ["apis", "apps"] => group("apps"),
+        ["apis"] => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": GROUPS.map(group) }),
+        ["apis", name] if GROUPS.contains(name) => group(name),
         ["api", "v1"] => resources(""),
-        ["apis", "apps", "v1"] => resources("apps"),
+        ["apis", name, "v1"] if GROUPS.contains(name) => resources(name),
         ["openapi", "v3"] => open_api_index(),
         ["openapi", "v3", "api", "v1"] => open_api(""),
-        ["openapi", "v3", "apis", "apps", "v1"] => open_api("apps"),
+        ["openapi", "v3", "apis", name, "v1"] if GROUPS.contains(name) => open_api(name),
         ["apis", _] | ["apis", _, _] | ["openapi", ..] => return Some(Err(Failure::no_such_path())),
         _ => return None,
     }))
@@ -25,7 +25,7 @@ pub fn answer(path: &str) -> Option<Result<Value, Failure>> {
 
 fn version() -> Value {
     json!({
-        "major": "1", "minor": "33", "gitVersion": "v1.33.0+slipway-local", "platform": "linux/amd64",
+        "major": "1", "minor": "33", "gitVersion": crate::node::VERSION, "platform": "linux/amd64",
         "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "rustc",
     })
 }
@@ -58,7 +58,7 @@ fn resources(group: &str) -> Value {
         if resource.has_status {
             subresource("status", &own, &["get", "patch", "update"]);
         }
-        if resource.is_workload {
+        if resource.has_scale {
             let scale = json!({ "kind": "Scale", "group": "autoscaling", "version": "v1" });
             subresource("scale", &scale, &["get", "patch", "update"]);
         }
@@ -75,18 +75,20 @@ fn resources(group: &str) -> Value {
 }
 
 fn categories(resource: &Resource) -> &'static [&'static str] {
-    if matches!(resource.plural, "pods" | "services" | "deployments" | "replicasets") {
-        &["all"]
-    } else {
-        &[]
+    match resource.plural {
+        "pods" | "services" | "deployments" | "replicasets" | "statefulsets" | "daemonsets" | "jobs"
+        | "cronjobs" => &["all"],
+        _ => &[],
     }
 }
 
 fn open_api_index() -> Value {
-    json!({ "paths": {
-        "api/v1": { "serverRelativeURL": "/openapi/v3/api/v1?hash=1" },
-        "apis/apps/v1": { "serverRelativeURL": "/openapi/v3/apis/apps/v1?hash=1" },
-    } })
+    let groups = GROUPS.iter().map(|group| format!("apis/{group}/v1"));
+    let paths: Map<String, Value> = std::iter::once("api/v1".to_owned())
+        .chain(groups)
+        .map(|path| (path.clone(), json!({ "serverRelativeURL": format!("/openapi/v3/{path}?hash=1") })))
+        .collect();
+    json!({ "paths": paths })
 }
 
 /// Only what kubectl looks for: that writes take `fieldValidation`, so that it leaves validation to the server.

@@ -86,7 +86,7 @@ async fn route(api: &Api, request: Request) -> Result<Response, Failure> {
 fn on_objects(api: &Api, target: Target, parts: &Parts, body: &[u8]) -> Result<Response, Failure> {
     let parameters = Parameters::parse(&parts.uri)?;
     let subresource = target.subresource.as_str();
-    if subresource == "scale" && target.resource.is_workload {
+    if subresource == "scale" && target.resource.has_scale {
         return scale::answer(api, &target, parts, &parameters, body);
     }
     if subresource == "scale" || (subresource == "status" && !target.resource.has_status) {

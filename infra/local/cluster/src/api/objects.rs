@@ -11,7 +11,7 @@ use crate::api::request::{Parameters, Target, content_type, parse_body};
 use crate::api::{Api, json as answer, manager, table};
 use crate::objects::deletion::{Deletion, Propagation};
 use crate::objects::lifecycle::Writer;
-use crate::objects::resources::Resource;
+use crate::objects::resources::{JOBS, Resource};
 use crate::objects::schema::{Unfit, check};
 use crate::objects::selectors::Selection;
 use crate::objects::store::{Key, Written};
@@ -246,6 +246,8 @@ impl Call<'_> {
         let propagation = match policy {
             "Foreground" => Propagation::Foreground,
             "Orphan" => Propagation::Orphan,
+            // As ever since: pods outlive a Job whose deletion says nothing of them.
+            "" if self.target.resource == &JOBS => Propagation::Orphan,
             _ => Propagation::Background,
         };
         let uid = Some(read::text(&options, "/preconditions/uid")).filter(|uid| !uid.is_empty());

@@ -44,6 +44,14 @@ fn columns(resource: &Resource) -> &'static [&'static str] {
         "pods" => &["Name", "Ready", "Status", "Restarts", "Age"],
         "deployments" => &["Name", "Ready", "Up-to-date", "Available", "Age"],
         "replicasets" => &["Name", "Desired", "Current", "Ready", "Age"],
+        "statefulsets" => &["Name", "Ready", "Age"],
+        "daemonsets" => {
+            &["Name", "Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector", "Age"]
+        }
+        "jobs" => &["Name", "Status", "Completions", "Duration", "Age"],
+        "cronjobs" => &["Name", "Schedule", "Timezone", "Suspend", "Active", "Last Schedule", "Age"],
+        "controllerrevisions" => &["Name", "Controller", "Revision", "Age"],
+        "nodes" => &["Name", "Status", "Roles", "Age", "Version"],
         "services" => &["Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age"],
         "namespaces" => &["Name", "Status", "Age"],
         "configmaps" => &["Name", "Data", "Age"],
@@ -66,6 +74,26 @@ fn cells(resource: &Resource, object: &Value) -> Vec<String> {
         "replicasets" => {
             vec![number("/spec/replicas"), number("/status/replicas"), number("/status/readyReplicas")]
         }
+        "statefulsets" => vec![format!("{}/{}", number("/status/readyReplicas"), number("/spec/replicas"))],
+        "daemonsets" => daemon_set(object),
+        "jobs" => job(object),
+        "cronjobs" => {
+            let suspended = object["spec"]["suspend"] == true;
+            let parts = [
+                text(object, "/spec/schedule"),
+                "<none>",
+                if suspended { "True" } else { "False" },
+                "0",
+                "<none>",
+            ];
+            parts.map(str::to_owned).to_vec()
+        }
+        "controllerrevisions" => {
+            let owner = list(object, "/metadata/ownerReferences").first().unwrap_or(&Value::Null);
+            let owner = format!("{}/{}", text(owner, "/kind").to_lowercase(), text(owner, "/name"));
+            vec![owner, number("/revision")]
+        }
+        "nodes" => vec!["Ready".to_owned(), "<none>".to_owned()],
         "services" => {
             let ports = list(object, "/spec/ports").iter();
             let ports: Vec<String> =
@@ -92,7 +120,47 @@ fn cells(resource: &Resource, object: &Value) -> Vec<String> {
     let mut cells = vec![text(object, "/metadata/name").to_owned()];
     cells.extend(middle);
     cells.push(age(text(object, "/metadata/creationTimestamp")));
+    if resource.plural == "nodes" {
+        cells.push(text(object, "/status/nodeInfo/kubeletVersion").to_owned());
+    }
     cells
+}
+
+fn daemon_set(set: &Value) -> Vec<String> {
+    let fields = [
+        "desiredNumberScheduled",
+        "currentNumberScheduled",
+        "numberReady",
+        "updatedNumberScheduled",
+        "numberAvailable",
+    ];
+    let number = |field: &&str| integer(&set["status"], &format!("/{field}")).unwrap_or(0).to_string();
+    let selector = pairs(set, "/spec/template/spec/nodeSelector");
+    let selector: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let selector = if selector.is_empty() { "<none>".to_owned() } else { selector.join(",") };
+    fields.iter().map(number).chain([selector]).collect()
+}
+
+fn job(job: &Value) -> Vec<String> {
+    let holds = |kind: &str| {
+        let conditions = list(job, "/status/conditions").iter();
+        conditions
+            .filter(|condition| condition["status"] == "True")
+            .any(|condition| condition["type"] == kind)
+    };
+    let known = ["Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"];
+    let status = known.into_iter().find(|kind| holds(kind)).unwrap_or("Running");
+    let succeeded = integer(job, "/status/succeeded").unwrap_or(0);
+    let wanted = integer(job, "/spec/completions").map_or("1 of any".to_owned(), |number| number.to_string());
+    let duration = match (text(job, "/status/startTime"), text(job, "/status/completionTime")) {
+        ("", _) => String::new(),
+        (start, "") => age(start),
+        (start, end) => {
+            let between = seconds_since(start).zip(seconds_since(end)).map_or(0, |(start, end)| start - end);
+            spoken(between)
+        }
+    };
+    vec![status.to_owned(), format!("{succeeded}/{wanted}"), duration]
 }
 
 fn pod(pod: &Value) -> Vec<String> {
@@ -127,6 +195,10 @@ fn age(time: &str) -> String {
     let Some(seconds) = seconds_since(time).map(|seconds| seconds.max(0)) else {
         return "<unknown>".to_owned();
     };
+    spoken(seconds)
+}
+
+fn spoken(seconds: i64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),
         120..600 if seconds % 60 > 0 => format!("{}m{}s", seconds / 60, seconds % 60),

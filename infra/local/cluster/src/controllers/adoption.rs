@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use crate::api::failure::Failure;
-use crate::controllers::pods;
+use crate::controllers::{pods, stateful_set};
 use crate::objects::json::{list, text};
 use crate::objects::lifecycle::{Objects, Writer};
-use crate::objects::resources::{DEPLOYMENTS, PODS, REPLICA_SETS, Resource};
+use crate::objects::resources::{
+    CONTROLLER_REVISIONS, DAEMON_SETS, DEPLOYMENTS, PODS, REPLICA_SETS, Resource, STATEFUL_SETS,
+};
 use crate::objects::selectors::selects;
 use crate::objects::store::Key;
 
@@ -15,7 +17,8 @@ const MANAGER: &str = "kube-controller-manager";
 /// The kinds that adopt objects of a kind.
 fn adopters(plural: &str) -> Vec<&'static Resource> {
     match plural {
-        "pods" => vec![&REPLICA_SETS],
+        "pods" => vec![&REPLICA_SETS, &STATEFUL_SETS, &DAEMON_SETS],
+        "controllerrevisions" => vec![&STATEFUL_SETS, &DAEMON_SETS],
         "replicasets" => vec![&DEPLOYMENTS],
         _ => Vec::new(),
     }
@@ -31,7 +34,7 @@ pub fn is_orphan(key: &Key, object: &Value) -> bool {
 /// The objects of its namespace that a workload might adopt.
 pub fn candidates(objects: &Objects, workload: &Key) -> Vec<Key> {
     let mut found = Vec::new();
-    for resource in [&PODS, &REPLICA_SETS] {
+    for resource in [&PODS, &REPLICA_SETS, &CONTROLLER_REVISIONS] {
         if adopters(resource.plural).iter().any(|adopter| adopter.plural == workload.plural) {
             let all = objects.store.list(resource, Some(&workload.namespace)).1;
             let keys = all.iter().map(|object| (Key::of(resource, object), object));
@@ -58,6 +61,7 @@ pub fn adopt(objects: &Objects, orphan: &Key) -> Result<(), Failure> {
         let adopter = workloads.iter().find(|workload| {
             text(workload, "/metadata/deletionTimestamp").is_empty()
                 && selects(&workload["spec"]["selector"], labels)
+                && fits(resource, workload, orphan)
         });
         let Some(adopter) = adopter else { continue };
         objects.update(super::round::resource(orphan), orphan, &Writer::controller(MANAGER), |before| {
@@ -70,4 +74,11 @@ pub fn adopt(objects: &Objects, orphan: &Key) -> Result<(), Failure> {
         return Ok(());
     }
     Ok(())
+}
+
+/// A stateful set takes only pods that are called as it would call them.
+fn fits(resource: &Resource, workload: &Value, orphan: &Key) -> bool {
+    resource != &STATEFUL_SETS
+        || orphan.plural != PODS.plural
+        || stateful_set::ordinal(workload, &orphan.name).is_some()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
+use crate::controllers::revisions::hash;
 use crate::controllers::rollout::{self, NO_DEADLINE};
 use crate::controllers::scaling::Limits;
 use crate::controllers::{events, pods};
@@ -356,12 +357,4 @@ impl Rollout<'_> {
             .iter()
             .try_for_each(|key| self.objects.delete(&REPLICA_SETS, key, &Deletion::default()).map(drop))
     }
-}
-
-/// A short name for a template, of the letters Kubernetes uses (FNV-1a over its JSON, whose keys are sorted).
-fn hash(template: &Value) -> String {
-    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    let number = template.to_string().bytes().fold(0x811c_9dc5, step);
-    number.to_string().bytes().map(|digit| char::from(LETTERS[usize::from(digit) % LETTERS.len()])).collect()
 }

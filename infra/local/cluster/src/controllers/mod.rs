@@ -8,13 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 mod adoption;
 mod collection;
+mod daemon_set;
 mod deployment;
 pub mod events;
+mod job;
+mod making;
 pub mod pods;
 mod replica_set;
+mod revisions;
 mod rollout;
 mod round;
 mod scaling;
+mod stateful_set;
 
 use crate::api::failure::Failure;
 use crate::objects::lifecycle::Objects;
@@ -27,8 +32,8 @@ const BURST: Duration = Duration::from_millis(2);
 /// Deadlines, minimum ready times and what failed before are looked at this often.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Runs all controllers until the end of the cluster.
-pub async fn run(objects: Arc<Objects>, shutdown: CancellationToken) {
+/// Runs all controllers until the end of the cluster. `back_off` is a Job's first pause after a pod that failed.
+pub async fn run(objects: Arc<Objects>, back_off: Duration, shutdown: CancellationToken) {
     let mut news = objects.store.subscribe();
     let mut tick = Instant::now() + TICK;
     let (mut seen, mut failed) = (0, Round::default());
@@ -50,7 +55,7 @@ pub async fn run(objects: Arc<Objects>, shutdown: CancellationToken) {
             round.add(Round::of_time(&objects));
             round.add(std::mem::take(&mut failed));
         }
-        failed.add(sync(&objects, round));
+        failed.add(sync(&objects, round, back_off));
         let change = async {
             tokio::select! {
                 // An error would mean that the store is gone, which outlives this loop.
@@ -67,7 +72,7 @@ pub async fn run(objects: Arc<Objects>, shutdown: CancellationToken) {
 }
 
 /// Looks at everything of a round; what failed is answered.
-fn sync(objects: &Objects, round: Round) -> Round {
+fn sync(objects: &Objects, round: Round, back_off: Duration) -> Round {
     let mut failed = Round::default();
     for key in round.orphans {
         if let Err(failure) = adoption::adopt(objects, &key) {
@@ -76,7 +81,7 @@ fn sync(objects: &Objects, round: Round) -> Round {
         }
     }
     for key in round.look {
-        if let Err(failure) = look(objects, &key) {
+        if let Err(failure) = look(objects, &key, back_off) {
             tracing::debug!(%failure, kind = key.plural, name = key.name, "not synced");
             failed.look.insert(key);
         }
@@ -90,9 +95,14 @@ fn sync(objects: &Objects, round: Round) -> Round {
     failed
 }
 
-fn look(objects: &Objects, key: &Key) -> Result<(), Failure> {
-    let Some(object) = objects.store.get(key) else { return Ok(()) };
+fn look(objects: &Objects, key: &Key, back_off: Duration) -> Result<(), Failure> {
+    let Some(object) = objects.store.get(key) else {
+        return if key.plural == "jobs" { job::release(objects, key) } else { Ok(()) };
+    };
     match key.plural {
+        "statefulsets" => stateful_set::sync(objects, &object),
+        "daemonsets" => daemon_set::sync(objects, &object),
+        "jobs" => job::sync(objects, &object, back_off),
         "deployments" => deployment::sync(objects, object),
         "replicasets" => replica_set::sync(objects, &object),
         "services" => endpoints::sync(objects, &object),

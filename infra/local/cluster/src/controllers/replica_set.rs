@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
-use crate::controllers::{events, pods};
-use crate::objects::deletion::Deletion;
+use crate::controllers::making::Maker;
+use crate::controllers::pods;
 use crate::objects::json::{integer, object, pairs, text};
 use crate::objects::lifecycle::{Objects, Writer};
-use crate::objects::resources::{PODS, REPLICA_SETS};
+use crate::objects::resources::REPLICA_SETS;
 use crate::objects::store::Key;
 
 const MANAGER: &str = "kube-controller-manager";
@@ -31,43 +31,21 @@ pub fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
     active.retain(|pod| pods::is_active(pod));
     let wanted = usize::try_from(integer(set, "/spec/replicas").unwrap_or(1)).unwrap_or_default();
     if text(set, "/metadata/deletionTimestamp").is_empty() {
+        let maker = Maker { objects, resource: &REPLICA_SETS, owner: set, component: COMPONENT };
         for _ in active.len()..wanted {
-            create(objects, set)?;
+            let mut pod = maker.pod();
+            pod["metadata"]["generateName"] = format!("{}-", text(set, "/metadata/name")).into();
+            maker.create(pod)?;
         }
         if active.len() > wanted {
             // Those that serve least go first: not ready before ready, younger before older.
             active.sort_by_key(|pod| (pods::is_ready(pod), std::cmp::Reverse(integer_revision(pod))));
             for pod in &active[..active.len() - wanted] {
-                let key = Key::of(&PODS, pod);
-                objects.delete(&PODS, &key, &Deletion::default())?;
-                let message = format!("Deleted pod: {}", key.name);
-                events::record(objects, set, COMPONENT, "Normal", "SuccessfulDelete", &message);
+                maker.delete(pod)?;
             }
         }
     }
     write_status(objects, set)
-}
-
-fn create(objects: &Objects, set: &Value) -> Result<(), Failure> {
-    let template = &set["spec"]["template"];
-    let mut metadata = template["metadata"].clone();
-    let fields = object(&mut metadata);
-    fields.insert("generateName".to_owned(), format!("{}-", text(set, "/metadata/name")).into());
-    fields.insert("namespace".to_owned(), set["metadata"]["namespace"].clone());
-    fields.insert("ownerReferences".to_owned(), json!([pods::reference(&REPLICA_SETS, set)]));
-    let pod = json!({ "metadata": metadata, "spec": template["spec"] });
-    match objects.create(&PODS, pod, &Writer::controller(MANAGER)) {
-        Ok(pod) => {
-            let message = format!("Created pod: {}", text(&pod, "/metadata/name"));
-            events::record(objects, set, COMPONENT, "Normal", "SuccessfulCreate", &message);
-            Ok(())
-        }
-        Err(failure) => {
-            let message = format!("Error creating: {failure}");
-            events::record(objects, set, COMPONENT, "Warning", "FailedCreate", &message);
-            Err(failure)
-        }
-    }
 }
 
 fn write_status(objects: &Objects, set: &Value) -> Result<(), Failure> {

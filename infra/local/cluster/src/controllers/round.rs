@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::controllers::{adoption, deployment, events, pods, replica_set};
+use crate::controllers::{adoption, daemon_set, deployment, events, job, pods, replica_set, stateful_set};
 use crate::objects::json::{list, text};
 use crate::objects::lifecycle::Objects;
 use crate::objects::resources::{
-    ALL, DEPLOYMENTS, EVENTS, NAMESPACES, PODS, REPLICA_SETS, Resource, SERVICES, of_kind,
+    ALL, DAEMON_SETS, DEPLOYMENTS, EVENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, SERVICES,
+    STATEFUL_SETS, of_kind,
 };
 use crate::objects::store::{Change, Key};
 
@@ -40,6 +41,9 @@ impl Round {
         };
         waiting(&DEPLOYMENTS, deployment::is_settled);
         waiting(&REPLICA_SETS, replica_set::is_settled);
+        waiting(&STATEFUL_SETS, stateful_set::is_settled);
+        waiting(&DAEMON_SETS, daemon_set::is_settled);
+        waiting(&JOBS, job::is_settled);
         let old = objects.store.list(&EVENTS, None).1;
         let old = old.iter().filter(|event| events::is_old(event));
         round.collect.extend(old.map(|event| Key::of(&EVENTS, event)));

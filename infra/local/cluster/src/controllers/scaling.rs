@@ -39,7 +39,7 @@ impl Limits {
 }
 
 /// An absolute number, or a percentage of the replicas rounded up or down.
-fn share(value: &Value, replicas: i64, up: bool) -> i64 {
+pub fn share(value: &Value, replicas: i64, up: bool) -> i64 {
     if let Some(number) = value.as_i64() {
         return number;
     }

@@ -5,12 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::api::failure::Failure;
 use crate::kubelet::arguments;
 use crate::kubelet::worker::Worker;
 use crate::objects::json::{list, text};
-use crate::objects::resources::PODS;
-use crate::objects::store::Decision;
 
 impl Worker {
     /// Ends the containers as gently as the pod allows, then removes all traces and the pod itself.
@@ -80,15 +77,6 @@ impl Worker {
             tracing::warn!(error = format!("{error:#}"), pod = self.key.name, "containers not removed");
         }
         let _absent = std::fs::remove_dir_all(self.node.folder.join(&self.uid));
-        let gone = self.node.objects.store.write(&self.key, |before| {
-            let same = before.is_some_and(|before| text(before, "/metadata/uid") == self.uid);
-            match before {
-                Some(_) if same => Ok(Decision::Remove),
-                Some(_) => Ok(Decision::Keep),
-                None => Err(Failure::not_found(&PODS, &self.key.name)),
-            }
-        });
-        // Removed by force while it ended: nothing is left to do.
-        drop(gone);
+        self.node.objects.remove_pod(&self.key, &self.uid);
     }
 }

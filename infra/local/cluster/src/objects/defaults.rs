@@ -15,6 +15,13 @@ pub fn fill(resource: &Resource, value: &mut Value) {
             default_to(spec, "replicas", 1);
             template(spec);
         }
+        "statefulsets" => stateful_set(value),
+        "daemonsets" => daemon_set(value),
+        "jobs" => {
+            job_identity(value);
+            job(spec(value));
+        }
+        "cronjobs" => cron_job(value),
         "pods" => pod(value),
         "services" => service(value),
         "secrets" => secret(value),
@@ -41,6 +48,75 @@ fn deployment(value: &mut Value) {
         default_to(&mut strategy["rollingUpdate"], "maxUnavailable", "25%");
     }
     template(spec);
+}
+
+fn stateful_set(value: &mut Value) {
+    let spec = spec(value);
+    default_to(spec, "replicas", 1);
+    default_to(spec, "revisionHistoryLimit", 10);
+    default_to(spec, "podManagementPolicy", "OrderedReady");
+    default_to(spec, "updateStrategy", json!({}));
+    let strategy = &mut spec["updateStrategy"];
+    default_to(strategy, "type", "RollingUpdate");
+    if strategy["type"] == "RollingUpdate" {
+        default_to(strategy, "rollingUpdate", json!({}));
+        default_to(&mut strategy["rollingUpdate"], "partition", 0);
+    }
+    template(spec);
+}
+
+fn daemon_set(value: &mut Value) {
+    let spec = spec(value);
+    default_to(spec, "revisionHistoryLimit", 10);
+    default_to(spec, "updateStrategy", json!({}));
+    let strategy = &mut spec["updateStrategy"];
+    default_to(strategy, "type", "RollingUpdate");
+    if strategy["type"] == "RollingUpdate" {
+        default_to(strategy, "rollingUpdate", json!({}));
+        default_to(&mut strategy["rollingUpdate"], "maxUnavailable", 1);
+        default_to(&mut strategy["rollingUpdate"], "maxSurge", 0);
+    }
+    template(spec);
+}
+
+/// A Job's pods are told from all others by its uid, unless it says otherwise.
+fn job_identity(value: &mut Value) {
+    let (uid, name) = (text(value, "/metadata/uid").to_owned(), text(value, "/metadata/name").to_owned());
+    let spec = spec(value);
+    if spec["manualSelector"] == true || !spec["template"].is_object() {
+        return;
+    }
+    default_to(spec, "selector", json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": uid } }));
+    let labels =
+        object_at(object(&mut spec["template"]).entry("metadata").or_insert_with(|| json!({})), "labels");
+    for prefix in ["", "batch.kubernetes.io/"] {
+        labels.insert(format!("{prefix}controller-uid"), uid.as_str().into());
+        labels.insert(format!("{prefix}job-name"), name.as_str().into());
+    }
+}
+
+fn job(spec: &mut Value) {
+    // Neither number means one pod; parallelism alone means a queue of work.
+    if spec["completions"].is_null() && spec["parallelism"].is_null() {
+        default_to(spec, "completions", 1);
+    }
+    default_to(spec, "parallelism", 1);
+    default_to(spec, "backoffLimit", 6);
+    default_to(spec, "completionMode", "NonIndexed");
+    default_to(spec, "suspend", false);
+    default_to(spec, "podReplacementPolicy", "TerminatingOrFailed");
+    template(spec);
+}
+
+fn cron_job(value: &mut Value) {
+    let spec = spec(value);
+    default_to(spec, "concurrencyPolicy", "Allow");
+    default_to(spec, "suspend", false);
+    default_to(spec, "successfulJobsHistoryLimit", 3);
+    default_to(spec, "failedJobsHistoryLimit", 1);
+    if let Some(spec) = spec.pointer_mut("/jobTemplate/spec").filter(|spec| spec.is_object()) {
+        template(spec);
+    }
 }
 
 fn template(spec: &mut Value) {

@@ -63,7 +63,7 @@ pub fn deletion_of(resource: &Resource, before: &Value, deletion: &Deletion) -> 
     if !finalizers.is_empty() {
         metadata.insert("finalizers".to_owned(), finalizers.into());
     }
-    if resource.is_workload {
+    if resource.counts_generation {
         let generation = read::integer(before, "/metadata/generation").unwrap_or(1);
         after["metadata"]["generation"] = (generation + 1).into();
     }

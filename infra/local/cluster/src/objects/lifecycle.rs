@@ -13,6 +13,9 @@ use crate::objects::resources::{NAMESPACES, PODS, Resource, SERVICES};
 use crate::objects::store::{Decision, Key, Store, Written};
 use crate::objects::{apply, defaults, json as read, validation};
 
+/// The annotation that counts the templates of a daemon set.
+pub const TEMPLATES: &str = "deprecated.daemonset.template.generation";
+
 /// The objects of the cluster.
 pub struct Objects {
     /// Their storage.
@@ -134,6 +137,24 @@ impl Objects {
         })
     }
 
+    /// Removes a pod whose containers have ended; one that somebody still has to count stays until then.
+    pub fn remove_pod(&self, key: &Key, uid: &str) {
+        let removed = self.store.write(key, |before| match before {
+            None => Err(Failure::not_found(&PODS, &key.name)),
+            Some(before) if read::text(before, "/metadata/uid") != uid => Ok(Decision::Keep),
+            Some(before) if read::list(before, "/metadata/finalizers").is_empty() => Ok(Decision::Remove),
+            Some(before) => {
+                let mut after = before.clone();
+                after["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+                Ok(if *before == after { Decision::Keep } else { Decision::Put(after) })
+            }
+        });
+        if let Err(failure) = removed {
+            // Removed by force while it ended: nothing is left to do.
+            tracing::debug!(%failure, "pod not removed");
+        }
+    }
+
     fn commit(
         &self,
         key: &Key,
@@ -202,6 +223,9 @@ fn finish(
     ownership: Ownership,
 ) -> Result<Decision, Failure> {
     read::drop_nulls(&mut after);
+    if read::list(&after, "/metadata/finalizers").is_empty() {
+        read::object_at(&mut after, "metadata").remove("finalizers");
+    }
     let name = read::text(&after, "/metadata/name").to_owned();
     if let Some(before) = before {
         let revision = read::text(&after, "/metadata/resourceVersion");
@@ -230,7 +254,9 @@ fn finish(
     let deleting = !read::text(&after, "/metadata/deletionTimestamp").is_empty();
     let finalized = read::list(&after, "/metadata/finalizers").is_empty();
     // Pods wait for their containers and namespaces for their contents.
-    if deleting && finalized && resource != &PODS && resource != &NAMESPACES {
+    let waits = resource == &NAMESPACES
+        || (resource == &PODS && read::integer(&after, "/metadata/deletionGracePeriodSeconds") != Some(0));
+    if deleting && finalized && !waits {
         return Ok(Decision::Remove);
     }
     let unchanged = before.is_some_and(|before| *before == after);
@@ -295,18 +321,25 @@ fn initial_status(resource: &Resource) -> Option<Value> {
         "services" => Some(json!({ "loadBalancer": {} })),
         "deployments" => Some(json!({})),
         "replicasets" => Some(json!({ "replicas": 0 })),
+        "statefulsets" => Some(json!({ "replicas": 0, "availableReplicas": 0 })),
+        "daemonsets" => Some(json!({
+            "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
+        })),
+        "jobs" | "cronjobs" => Some(json!({})),
         _ => None,
     }
 }
 
 fn count_generation(resource: &Resource, before: Option<&Value>, after: &mut Value, writer: &Writer) {
-    if !resource.is_workload {
+    if !resource.counts_generation {
         return;
     }
     let Some(before) = before else {
         after["metadata"]["generation"] = 1.into();
+        count_templates(resource, None, after);
         return;
     };
+    count_templates(resource, Some(before), after);
     // The real server counts changed annotations of Deployments too, but not when written with the status.
     let annotations = |object: &Value| read::pairs(object, "/metadata/annotations").len();
     let annotated = resource.plural == "deployments"
@@ -316,6 +349,20 @@ fn count_generation(resource: &Resource, before: Option<&Value>, after: &mut Val
         let generation = read::integer(before, "/metadata/generation").unwrap_or(1);
         after["metadata"]["generation"] = (generation + 1).into();
     }
+}
+
+/// Daemon sets count their templates in an annotation of the API server's own.
+fn count_templates(resource: &Resource, before: Option<&Value>, after: &mut Value) {
+    if resource.plural != "daemonsets" {
+        return;
+    }
+    let number = before.map_or(1, |before| {
+        let last = before["metadata"]["annotations"][TEMPLATES].as_str().and_then(|text| text.parse().ok());
+        let changed = before["spec"]["template"] != after["spec"]["template"];
+        last.unwrap_or(1) + i64::from(changed)
+    });
+    read::object_at(&mut after["metadata"], "annotations")
+        .insert(TEMPLATES.to_owned(), number.to_string().into());
 }
 
 /// Whether two states differ in nothing but bookkeeping.

@@ -13,3 +13,4 @@ pub mod schema;
 pub mod selectors;
 pub mod store;
 pub mod validation;
+pub mod workloads;

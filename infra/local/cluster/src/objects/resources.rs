@@ -17,8 +17,10 @@ pub struct Resource {
     pub namespaced: bool,
     /// Whether `status` is written through its own subresource only.
     pub has_status: bool,
-    /// Whether it is a workload: `metadata.generation` counts changes of its spec, and `scale` exists.
-    pub is_workload: bool,
+    /// Whether `metadata.generation` counts changes of its spec.
+    pub counts_generation: bool,
+    /// Whether it has the subresource `scale`.
+    pub has_scale: bool,
 }
 
 impl Resource {
@@ -54,13 +56,14 @@ const fn core(plural: &'static str, singular: &'static str, kind: &'static str) 
         short_names: &[],
         namespaced: true,
         has_status: false,
-        is_workload: false,
+        counts_generation: false,
+        has_scale: false,
     }
 }
 
 const fn workload(plural: &'static str, singular: &'static str, kind: &'static str) -> Resource {
     let resource = core(plural, singular, kind);
-    Resource { group: "apps", has_status: true, is_workload: true, ..resource }
+    Resource { group: "apps", has_status: true, counts_generation: true, has_scale: true, ..resource }
 }
 
 /// Namespaces.
@@ -101,9 +104,35 @@ pub static DEPLOYMENTS: Resource =
 pub static REPLICA_SETS: Resource =
     Resource { short_names: &["rs"], ..workload("replicasets", "replicaset", "ReplicaSet") };
 
+/// Stateful sets.
+pub static STATEFUL_SETS: Resource =
+    Resource { short_names: &["sts"], ..workload("statefulsets", "statefulset", "StatefulSet") };
+/// Daemon sets.
+pub static DAEMON_SETS: Resource =
+    Resource { short_names: &["ds"], has_scale: false, ..workload("daemonsets", "daemonset", "DaemonSet") };
+/// The templates that stateful and daemon sets have had.
+pub static CONTROLLER_REVISIONS: Resource =
+    Resource { group: "apps", ..core("controllerrevisions", "controllerrevision", "ControllerRevision") };
+/// Jobs.
+pub static JOBS: Resource = Resource { group: "batch", has_scale: false, ..workload("jobs", "job", "Job") };
+/// Jobs by the clock: stored, never started.
+pub static CRON_JOBS: Resource = Resource {
+    group: "batch",
+    short_names: &["cj"],
+    has_scale: false,
+    ..workload("cronjobs", "cronjob", "CronJob")
+};
+/// The one node.
+pub static NODES: Resource =
+    Resource { short_names: &["no"], namespaced: false, has_status: true, ..core("nodes", "node", "Node") };
+
+/// The groups beside the core group.
+pub static GROUPS: [&str; 2] = ["apps", "batch"];
+
 /// Every kind, in the order discovery lists them.
-pub static ALL: [&Resource; 11] = [
+pub static ALL: [&Resource; 17] = [
     &NAMESPACES,
+    &NODES,
     &CONFIG_MAPS,
     &SECRETS,
     &SERVICE_ACCOUNTS,
@@ -114,6 +143,11 @@ pub static ALL: [&Resource; 11] = [
     &EVENTS,
     &DEPLOYMENTS,
     &REPLICA_SETS,
+    &STATEFUL_SETS,
+    &DAEMON_SETS,
+    &CONTROLLER_REVISIONS,
+    &JOBS,
+    &CRON_JOBS,
 ];
 
 /// The resource of a kind.

@@ -1,8 +1,9 @@
 //! How lists and maps of Kubernetes' types merge, and which fields exist.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, Namespace, Node, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
 use serde_json::Value;
 
@@ -73,6 +74,12 @@ pub fn check(resource: &Resource, object: &Value) -> Result<(), Unfit> {
     let known = match resource.plural {
         "deployments" => known::<Deployment>(object),
         "replicasets" => known::<ReplicaSet>(object),
+        "statefulsets" => known::<StatefulSet>(object),
+        "daemonsets" => known::<DaemonSet>(object),
+        "controllerrevisions" => known::<ControllerRevision>(object),
+        "jobs" => known::<Job>(object),
+        "cronjobs" => known::<CronJob>(object),
+        "nodes" => known::<Node>(object),
         "configmaps" => known::<ConfigMap>(object),
         "endpoints" => known::<Endpoints>(object),
         "events" => known::<Event>(object),

@@ -8,6 +8,7 @@ use crate::api::failure::Cause;
 use crate::objects::json::{integer, list, pairs, text};
 use crate::objects::resources::Resource;
 use crate::objects::selectors;
+use crate::objects::workloads;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
@@ -18,23 +19,27 @@ const SERVICE_NAME: &str = "a DNS-1035 label must consist of lower case alphanum
 pub struct Findings(pub Vec<Cause>);
 
 impl Findings {
-    fn required(&mut self, field: impl Into<String>, hint: &str) {
+    /// A field is missing.
+    pub fn required(&mut self, field: impl Into<String>, hint: &str) {
         let message =
             if hint.is_empty() { "Required value".to_owned() } else { format!("Required value: {hint}") };
         self.0.push(Cause { reason: "FieldValueRequired", field: field.into(), message });
     }
 
-    fn invalid(&mut self, field: impl Into<String>, value: &Value, why: &str) {
+    /// A value does not fit.
+    pub fn invalid(&mut self, field: impl Into<String>, value: &Value, why: &str) {
         let message = format!("Invalid value: {value}: {why}");
         self.0.push(Cause { reason: "FieldValueInvalid", field: field.into(), message });
     }
 
-    fn forbidden(&mut self, field: impl Into<String>, why: &str) {
+    /// A field must not be set, or not so.
+    pub fn forbidden(&mut self, field: impl Into<String>, why: &str) {
         let message = format!("Forbidden: {why}");
         self.0.push(Cause { reason: "FieldValueForbidden", field: field.into(), message });
     }
 
-    fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &str) {
+    /// A value is none of those known.
+    pub fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &str) {
         let message = format!("Unsupported value: {value}: supported values: {supported}");
         self.0.push(Cause { reason: "FieldValueNotSupported", field: field.into(), message });
     }
@@ -46,11 +51,12 @@ pub fn check(resource: &Resource, object: &Value, before: Option<&Value>) -> Vec
     name(resource, object, &mut findings);
     labels(&object["metadata"]["labels"], "metadata.labels", &mut findings);
     match resource.plural {
-        "deployments" | "replicasets" => workload(object, before, &mut findings),
+        "deployments" => deployment(object, before, &mut findings),
+        "replicasets" => pod_template("replica set", object, before, &mut findings),
         "pods" => pod(object, before, &mut findings),
         "services" => service(object, before, &mut findings),
         "secrets" | "configmaps" => data(object, before, &mut findings),
-        _ => {}
+        _ => workloads::check(resource, object, before, &mut findings),
     }
     findings.0
 }
@@ -82,7 +88,8 @@ fn is_label(name: &str) -> bool {
         && name.chars().all(|character| inner(character) || character == '-')
 }
 
-fn labels(labels: &Value, field: &str, findings: &mut Findings) {
+/// Checks the values and names of labels.
+pub fn labels(labels: &Value, field: &str, findings: &mut Findings) {
     for (key, value) in labels.as_object().into_iter().flatten() {
         let text = value.as_str().unwrap_or_default();
         let edge = |character: char| character.is_ascii_alphanumeric();
@@ -103,7 +110,20 @@ fn labels(labels: &Value, field: &str, findings: &mut Findings) {
     }
 }
 
-fn workload(object: &Value, before: Option<&Value>, findings: &mut Findings) {
+fn deployment(object: &Value, before: Option<&Value>, findings: &mut Findings) {
+    pod_template("deployment", object, before, findings);
+    let strategy = &object["spec"]["strategy"];
+    if !strategy.is_null() && !["Recreate", "RollingUpdate"].contains(&text(strategy, "/type")) {
+        findings.unsupported("spec.strategy.type", &strategy["type"], "\"Recreate\", \"RollingUpdate\"");
+    }
+    if strategy["rollingUpdate"]["maxSurge"] == 0 && strategy["rollingUpdate"]["maxUnavailable"] == 0 {
+        let why = "may not be 0 when `maxSurge` is 0";
+        findings.invalid("spec.strategy.rollingUpdate.maxUnavailable", &Value::from(0), why);
+    }
+}
+
+/// Checks selector and pod template of a workload whose pods run for ever. `kind` is for the message.
+pub fn pod_template(kind: &str, object: &Value, before: Option<&Value>, findings: &mut Findings) {
     let selector = &object["spec"]["selector"];
     let template = &object["spec"]["template"];
     let template_labels = template.pointer("/metadata/labels");
@@ -113,7 +133,7 @@ fn workload(object: &Value, before: Option<&Value>, findings: &mut Findings) {
     let nothing =
         pairs(selector, "/matchLabels").is_empty() && list(selector, "/matchExpressions").is_empty();
     if nothing {
-        findings.invalid("spec.selector", selector, "empty selector is invalid for deployment");
+        findings.invalid("spec.selector", selector, &format!("empty selector is invalid for {kind}"));
     } else if !selectors::selects(selector, template_labels) {
         let labels = template_labels.cloned().unwrap_or_default();
         findings.invalid(
@@ -133,14 +153,6 @@ fn workload(object: &Value, before: Option<&Value>, findings: &mut Findings) {
             findings.invalid(format!("spec.{field}"), &object["spec"][field], why);
         }
     }
-    let strategy = &object["spec"]["strategy"];
-    if !strategy.is_null() && !["Recreate", "RollingUpdate"].contains(&text(strategy, "/type")) {
-        findings.unsupported("spec.strategy.type", &strategy["type"], "\"Recreate\", \"RollingUpdate\"");
-    }
-    if strategy["rollingUpdate"]["maxSurge"] == 0 && strategy["rollingUpdate"]["maxUnavailable"] == 0 {
-        let why = "may not be 0 when `maxSurge` is 0";
-        findings.invalid("spec.strategy.rollingUpdate.maxUnavailable", &Value::from(0), why);
-    }
     if template["spec"]["restartPolicy"] != "Always" && template["spec"].is_object() {
         let field = "spec.template.spec.restartPolicy";
         findings.unsupported(field, &template["spec"]["restartPolicy"], "\"Always\"");
@@ -157,7 +169,8 @@ fn pod(object: &Value, before: Option<&Value>, findings: &mut Findings) {
     }
 }
 
-fn pod_spec(spec: &Value, field: &str, findings: &mut Findings) {
+/// Checks the spec of a pod.
+pub fn pod_spec(spec: &Value, field: &str, findings: &mut Findings) {
     if list(spec, "/containers").is_empty() {
         findings.required(format!("{field}.containers"), "");
     }
