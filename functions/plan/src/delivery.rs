@@ -25,6 +25,7 @@ pub async fn decide(
     };
     let delivery = |fence| Delivery {
         environment: environment.clone(),
+        cluster: settings.cluster.clone(),
         namespace: settings.namespace.to_string(),
         fence,
         policy: settings.policy(),

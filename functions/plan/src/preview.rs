@@ -4,10 +4,13 @@ use domain::files::operator::OperatorFile;
 use domain::ids::Trust;
 use domain::keys;
 use domain::message::{Message, Outgoing, PlanRequest};
-use domain::ports::{Answer, Artifacts, Changes, Fault, Queue, Written};
+use domain::ports::{Answer, Artifacts, ChangedFile, Changes, Fault, Queue, Written};
 use domain::run::{Preview, Run};
-use domain::spec::ServiceSpec;
+use domain::selection::Contents;
+use domain::spec::{Reads, ServiceSpec};
+use lambda::Commit;
 
+use crate::manifests::bases;
 use crate::{Hub, Memory, Planner};
 
 impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
@@ -27,9 +30,16 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         if head.preview.is_none() {
             let Some(changes) = changes else { return Ok(head) };
             let commit = self.commit(&head).await?;
-            let Ok(plan) = self.plan_of(&head, &commit).await? else { return Ok(head) };
-            let touched: Vec<&ServiceSpec> =
-                plan.services.iter().filter(|service| is_touched(service, changes)).collect();
+            let environment = Some(&preview.environment);
+            let Ok(plan) = self.plan_of(&head, &commit, environment).await? else { return Ok(head) };
+            let is_rendered = plan.services.iter().any(|service| service.rendering.is_some());
+            let contents = if is_rendered { commit.contents()? } else { Contents::default() };
+            let mut touched = Vec::new();
+            for service in &plan.services {
+                if is_touched(service, changes) || is_rendered_of(service, &commit, &contents, changes)? {
+                    touched.push(service);
+                }
+            }
             if touched.is_empty() {
                 return Ok(head);
             }
@@ -58,16 +68,34 @@ fn wanted(head: &Run, request: &PlanRequest, operator: &OperatorFile) -> Option<
     let (environment, settings) = operator.delivery_for(&request.repository, &base.branch)?;
     Some(Preview {
         environment: environment.clone(),
+        cluster: settings.cluster.clone(),
         namespace: settings.namespace.to_string(),
         policy: settings.policy(),
         told: false,
     })
 }
 
+/// Whether something differs of which a build would render its manifests.
+fn is_rendered_of(
+    service: &ServiceSpec,
+    commit: &Commit,
+    contents: &Contents,
+    changes: &Changes,
+) -> Answer<bool> {
+    let Some(rendering) = &service.rendering else { return Ok(false) };
+    let Some(bases) = bases(commit, contents, std::iter::once(rendering))? else { return Ok(true) };
+    let roots = rendering.roots().into_iter().map(|path| path.as_str().trim_end_matches('/').to_owned());
+    let reads = Reads { paths: roots.chain(bases).collect(), ..Reads::default() };
+    let is_read = |file: &ChangedFile| {
+        reads.covers(&file.path) || file.previous.as_deref().is_some_and(|path| reads.covers(path))
+    };
+    Ok(changes.files.iter().any(is_read))
+}
+
 /// Whether one of its manifests differs, or may: GitHub shows no more than so many files.
 fn is_touched(service: &ServiceSpec, changes: &Changes) -> bool {
     changes.truncated
-        || service.manifests.iter().any(|manifest| {
+        || service.files().iter().any(|manifest| {
             let is_it = |path: &str| path == manifest.as_str();
             changes.files.iter().any(|file| is_it(&file.path) || file.previous.as_deref().is_some_and(is_it))
         })

@@ -100,7 +100,8 @@ impl Failure {
             Self::Client(Error::ReadEvents(source)) => Fault::retry(what, source),
             Self::Client(Error::Api(status)) => match status.code {
                 401 => Fault::reject(format!(
-                    "{what}: the API server does not accept the kubeconfig's credentials; renew the secret"
+                    "{what}: the API server does not accept the credentials; renew the kubeconfig's secret, or give the \
+                     function's role an access entry in EKS"
                 )),
                 // Another writer was faster; nothing is wrong with the request itself.
                 408 | 409 | 429 | 500..=599 => {

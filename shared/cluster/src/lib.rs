@@ -1,14 +1,19 @@
 //! Kubernetes: apply, rollout, evidence and probes.
 //!
-//! Everything goes through the API server with the rights of one kubeconfig; nothing of kube leaves this crate.
+//! Everything goes through the API server, with the rights of a kubeconfig or of the function's own role in EKS; nothing
+//! of kube leaves this crate.
 
+mod access;
 mod apply;
 mod changes;
 mod client;
+mod clusters;
+mod eks;
 mod evidence;
 mod fault;
 mod guard;
 mod kinds;
+mod kubeconfig;
 mod probe;
 mod prune;
 mod refusal;
@@ -18,6 +23,7 @@ mod scene;
 mod target;
 mod workload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::policy::Conflicts;
@@ -26,15 +32,17 @@ use domain::task::ObjectName;
 use kube::Client;
 
 use crate::guard::Guard;
+pub use crate::clusters::Clusters;
 pub use crate::kinds::is_workload;
 
 /// The name under which Slipway owns the fields that it applies.
 pub const FIELD_MANAGER: &str = "slipway";
 
-/// A cluster, reached with one kubeconfig. Cheap to keep between invocations: connections and discovery are reused.
+/// A cluster. Cheap to keep between invocations: connections and discovery are reused, and shared by clones.
+#[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    kinds: kinds::Kinds,
+    kinds: Arc<kinds::Kinds>,
 }
 
 impl Cluster {
@@ -44,7 +52,8 @@ impl Cluster {
     /// When it cannot be read, or needs a program or a file beside it.
     #[expect(clippy::unused_async, reason = "kube's client starts a task, so this must run inside a runtime")]
     pub async fn from_kubeconfig(text: &str) -> Result<Self, Fault> {
-        Ok(Self { client: client::from_kubeconfig(text)?, kinds: kinds::Kinds::default() })
+        let http = client::http(kubeconfig::Server::read(text)?)?;
+        Ok(Self { client: client::client(http), kinds: Arc::default() })
     }
 }
 
@@ -55,7 +64,7 @@ impl ports::Cluster for Cluster {
         conflicts: Conflicts,
         standing: &impl Standing,
     ) -> Answer<Application> {
-        apply::apply(&self.client, &self.kinds, objects, conflicts, &Guard::new(standing)).await
+        apply::apply(&self.client, &self.kinds, objects, conflicts, standing).await
     }
 
     async fn rehearse(&self, objects: &[serde_json::Value], conflicts: Conflicts) -> Answer<Vec<Change>> {

@@ -383,10 +383,12 @@ macro_rules! as_text {
 
 as_text!(RunId, TaskId, AttemptId, Line, Subject);
 
+mod clusters;
 mod line;
 mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use clusters::{AwsRegion, ClusterAccess, EksCluster, EksClusterName, KubeconfigName};
 pub use line::Line;
 pub use subject::Subject;

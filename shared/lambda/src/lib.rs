@@ -3,7 +3,9 @@
 mod batch;
 mod commit;
 mod config;
+mod delivered;
 mod drive;
+mod images;
 mod opening;
 mod preview;
 mod rerun;
@@ -18,10 +20,11 @@ pub use batch::{
 };
 pub use commit::{Commit, LARGEST_SOURCE};
 pub use config::{Missing, Variables};
+pub use delivered::Delivered;
 pub use drive::StageFunction;
 pub use opening::{open_phase, opened, wake_to_end};
 pub use rerun::{Reopened, reopen};
-pub use result::{BUSY_DELAY, read_result};
+pub use result::{BUSY_DELAY, BuildResult, read_result};
 pub use stage::serve_stage;
 pub use start::{aws, run, telemetry};
 pub use stop::stop_builds;

@@ -12,15 +12,20 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Logs as one JSON object a line, which CloudWatch Logs Insights reads by field; `RUST_LOG` filters.
+use crate::Variables;
+
+/// Logs as one JSON object a line, which CloudWatch Logs Insights reads by field. `RUST_LOG` filters by target and level;
+/// what filters by spans and fields too would bring a regex engine along.
 pub fn telemetry() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber =
-        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false);
+    let filter = Variables::optional("RUST_LOG").and_then(|filter| filter.parse().ok());
+    let filter: Targets = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     // CloudWatch adds the time of each line itself.
-    if let Err(error) = subscriber.without_time().try_init() {
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).without_time();
+    if let Err(error) = tracing_subscriber::registry().with(filter).with(lines).try_init() {
         tracing::debug!(%error, "telemetry was already set up");
     }
 }

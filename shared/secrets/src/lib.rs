@@ -42,17 +42,6 @@ impl Secrets {
         self
     }
 
-    /// The secret's text as it is now: for a caller whose credential was refused.
-    ///
-    /// # Errors
-    /// When Secrets Manager does not answer with a text.
-    pub async fn fresh(&self, id: &str) -> Answer<Secret> {
-        let mut cache = self.cache.lock().await;
-        let secret = self.ask(id).await?;
-        cache.insert(id.to_owned(), Cached { secret: secret.clone(), asked: Instant::now() });
-        Ok(secret)
-    }
-
     async fn ask(&self, id: &str) -> Answer<Secret> {
         let what = || format!("secret `{id}` cannot be read");
         let answer = self
@@ -86,5 +75,12 @@ impl domain::ports::Secrets for Secrets {
             (Err(Fault { advice: Advice::Retry(_), .. }), Some((secret, _))) => Ok(secret),
             (Err(fault), _) => Err(fault),
         }
+    }
+
+    async fn fresh(&self, id: &str) -> Answer<Secret> {
+        let mut cache = self.cache.lock().await;
+        let secret = self.ask(id).await?;
+        cache.insert(id.to_owned(), Cached { secret: secret.clone(), asked: Instant::now() });
+        Ok(secret)
     }
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Findings;
 use super::checkout::Checkout;
 use super::crates::Crates;
-use super::template::{FILE, Function, Statement, Template};
+use super::template::{FILE, Function, Statement, Template, chosen, texts};
 use super::variables::{own_dead_letters, queue_resource, queues_named};
 
 /// Adapters and the services that their calls go to.
-const ADAPTERS: [(&str, &str); 7] = [
+const ADAPTERS: [(&str, &str); 8] = [
     ("artifacts", "s3"),
     ("builds", "codebuild"),
+    ("cluster", "eks"),
     ("images", "ecr"),
     ("notices", "ses"),
     ("queue", "sqs"),
@@ -26,6 +27,9 @@ const POLLING: [&str; 4] =
 /// Actions that are called otherwise than the operation they allow, and by what.
 const OTHER_NAMES: [(&str, &str); 2] =
     [("sqs:SendMessage", "send_message_batch"), ("s3:ListBucket", "get_object")];
+
+/// What Lambda itself needs to connect a function to subnets.
+const NETWORK: &str = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess";
 
 const LOGS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 
@@ -51,6 +55,7 @@ pub(super) fn check(template: &Template, checkout: &Checkout, crates: &Crates) -
         findings.extend(role.check_polling());
         findings.extend(role.check_secrets());
         findings.extend(role.check_reading());
+        findings.extend(role.check_network(template, crates.uses(&function.name, "cluster")));
     }
     Ok(findings)
 }
@@ -167,7 +172,9 @@ impl Role<'_> {
     /// Exactly the secrets whose ids it is given.
     fn check_secrets(&self) -> Findings {
         let given = self.function.variables.keys().filter_map(|name| name.strip_suffix("_SECRET_ID"));
-        let given: BTreeSet<String> = given.map(str::to_lowercase).collect();
+        let prefixes = self.function.variables.keys().filter_map(|name| name.strip_suffix("_SECRET_PREFIX"));
+        let given = given.map(str::to_lowercase).chain(prefixes.map(|name| name.to_lowercase() + "/*"));
+        let given: BTreeSet<String> = given.collect();
         let secret = |resource: &&str| {
             resource
                 .rsplit_once("${AWS::StackName}/")
@@ -184,6 +191,23 @@ impl Role<'_> {
             })
             .into_iter()
             .collect()
+    }
+
+    /// Who reaches a cluster may be put into a VPC, and has the one managed policy that this needs; nobody else has any.
+    fn check_network(&self, template: &Template, reaches_a_cluster: bool) -> Findings {
+        let of =
+            |id: &str, name: &str| template.properties(id).map(|all| all[name].clone()).unwrap_or_default();
+        let policies = of(&self.function.role, "ManagedPolicyArns");
+        let policies = chosen(&policies).map(texts).unwrap_or_default();
+        let expected: &[&str] = if reaches_a_cluster { &[NETWORK] } else { &[] };
+        let mut findings = Findings::new();
+        if policies != expected {
+            findings.push(self.finding(&format!("has the managed policies {policies:?}, not {expected:?}")));
+        }
+        if of(&self.function.id, "VpcConfig").is_null() == reaches_a_cluster {
+            findings.push(self.finding("has a `VpcConfig` exactly where the function reaches a cluster"));
+        }
+        findings
     }
 
     /// Without `s3:ListBucket`, S3 answers 403 for an object that is not there, and `none` is never seen.

@@ -77,7 +77,16 @@ pub(super) fn statements(document: &Value) -> Vec<Statement> {
         principal: statement["Principal"]["Service"].as_str().unwrap_or_default().to_owned(),
         source: statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_str().unwrap_or_default().to_owned(),
     };
-    list(&document["Statement"]).iter().map(one).collect()
+    let granted = |statement: &&Value| statement["Effect"] != "Deny";
+    list(&document["Statement"]).iter().filter_map(chosen).filter(granted).map(one).collect()
+}
+
+/// What stands there where the condition of an `!If` holds; the value itself where there is none.
+pub(super) fn chosen(value: &Value) -> Option<&Value> {
+    match value {
+        Value::Array(choice) if choice.len() == 3 && choice[0].is_string() => choice.get(1),
+        value => Some(value),
+    }
 }
 
 fn function(id: &str, properties: &Value) -> anyhow::Result<Function> {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 mod api;
 mod controllers;
+pub mod eks;
 mod kubelet;
 mod node;
 mod objects;

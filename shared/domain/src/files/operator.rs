@@ -1,15 +1,17 @@
 //! The operator's file: which repositories are served, and where their branches are delivered.
 
+mod cluster;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::{At, Readable, did_you_mean, listed};
 use super::record::record;
 use super::shape::Shape;
-use super::values::{KindName, True};
-use super::yaml::Node;
+use super::values::{KindName, ScanMinutes};
 use super::{DnsLabel, FileErrors, MailAddress, Problems, Version};
-use crate::ids::{BranchName, EnvironmentName, RepositoryName};
-use crate::policy::{Conflicts, PodSecurity, Policy};
+use crate::ids::{BranchName, ClusterAccess, EnvironmentName, RepositoryName};
+use crate::policy::{Conflicts, PodSecurity, Policy, Waiting};
+use crate::scan::{Block, ScanPolicy, Unsupported};
 
 /// What the operator allows; the pipeline file may name these, never widen them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,7 @@ record! {
     pub struct Environment {
         /// The branches delivered here, by their exact names.
         pub branches: Vec<BranchName>,
-        /// How the cluster is reached: by the kubeconfig in the secret that the stack names.
+        /// The cluster, and how it is reached: by a kubeconfig in a secret, or by its name in EKS.
         pub cluster: ClusterAccess,
         /// The Kubernetes namespace that everything is applied to. It must exist.
         pub namespace: DnsLabel,
@@ -61,43 +63,52 @@ record! {
         /// What becomes of a field that the manifests name and another manager of the object, such as kubectl, has set
         /// otherwise: the object is refused, or the field is taken from it and the check run says so.
         pub conflicts: Option<Conflicts> => "`refuse`",
+        /// Which of the rollouts have their turn that wait while another one is under way: only the newest, and those
+        /// before it are superseded, or each, the oldest first.
+        pub waiting: Option<Waiting> => "`newest`",
+        /// Which findings of the registry's scan keep an image from being published.
+        pub scan: Option<ScanEntry> => "as its fields say",
+    }
+}
+
+record! {
+    /// Which findings of the registry's scan keep an image from being published. A run whose image is kept back is
+    /// delivered nowhere.
+    #[derive(Default)]
+    pub struct ScanEntry {
+        /// The least severity that is not let through; with `none` nobody asks for the scan.
+        pub block: Option<Block> => "`critical`",
+        /// What becomes of an image that the registry cannot scan, or has no findings of: it goes on and the verdict says
+        /// so, or it is not published.
+        pub unsupported: Option<Unsupported> => "`pass`",
+        /// How many minutes an unfinished scan is waited for. After that the image is not published, and the task can be
+        /// run again.
+        pub wait: Option<ScanMinutes> => "`30`",
+    }
+}
+
+impl ScanEntry {
+    fn policy(&self) -> ScanPolicy {
+        let default = ScanPolicy::default();
+        ScanPolicy {
+            block: self.block.unwrap_or(default.block),
+            unsupported: self.unsupported.unwrap_or(default.unsupported),
+            wait: self.wait.map_or(default.wait, ScanMinutes::get),
+        }
     }
 }
 
 impl Environment {
     /// What may be applied here.
     pub fn policy(&self) -> Policy {
-        let Some(PolicyEntry { pods, cluster_admin, kinds, conflicts }) = &self.policy else {
+        let Some(PolicyEntry { pods, cluster_admin, kinds, conflicts, waiting, scan }) = &self.policy else {
             return Policy::default();
         };
         let kinds = kinds.as_ref().map(|kinds| kinds.iter().map(|kind| kind.as_str().to_owned()).collect());
         let (pods, cluster_admin) = (pods.unwrap_or_default(), cluster_admin.unwrap_or_default());
-        Policy { pods, cluster_admin, kinds, conflicts: conflicts.unwrap_or_default() }
-    }
-}
-
-/// How a cluster is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClusterAccess {
-    /// By the kubeconfig in the secret that the stack names.
-    Kubeconfig,
-}
-
-record! {
-    /// How a cluster is reached.
-    struct ClusterEntry {
-        /// By the stack's kubeconfig secret, the only way.
-        kubeconfig: True,
-    }
-}
-
-impl Readable for ClusterAccess {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        ClusterEntry::read(node, problems).map(|ClusterEntry { kubeconfig: True }| Self::Kubeconfig)
-    }
-
-    fn shape() -> Shape {
-        ClusterEntry::shape()
+        let (conflicts, waiting) = (conflicts.unwrap_or_default(), waiting.unwrap_or_default());
+        let scan = scan.as_ref().map(ScanEntry::policy).unwrap_or_default();
+        Policy { pods, cluster_admin, kinds, conflicts, waiting, scan }
     }
 }
 
@@ -269,7 +280,8 @@ environments:
     branches: [develop, canary]
     cluster: {kubeconfig: true}
     namespace: canary
-    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment], conflicts: take}
+    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment], conflicts: take, waiting: in_order,
+             scan: {block: high, unsupported: refuse, wait: 5}}
 notifications: {mail_sender: slipway@vivesphere.example}
 ";
 
@@ -286,8 +298,14 @@ notifications: {mail_sender: slipway@vivesphere.example}
         };
         assert_eq!(policy("development"), Policy::default());
         let kinds = Some(vec!["ConfigMap".to_owned(), "Deployment".to_owned()]);
-        let said =
-            Policy { pods: PodSecurity::Privileged, cluster_admin: true, kinds, conflicts: Conflicts::Take };
+        let said = Policy {
+            pods: PodSecurity::Privileged,
+            cluster_admin: true,
+            kinds,
+            conflicts: Conflicts::Take,
+            waiting: Waiting::InOrder,
+            scan: ScanPolicy { block: Block::High, unsupported: Unsupported::Refuse, wait: 5 },
+        };
         assert_eq!(policy("canary"), said);
     }
 
@@ -338,6 +356,8 @@ notifications: {mail_sender: slipway@vivesphere.example}
             ("branches: [develop]", "branches: [\"feature/*\"]"),
             ("pods: privileged", "pods: all"),
             ("[ConfigMap, Deployment]", "[config-map]"),
+            ("block: high", "block: low"),
+            ("wait: 5", "wait: 0"),
             ("slipway@vivesphere.example", "slipway"),
             ("version: 1", "version: 3"),
         ]
@@ -355,12 +375,14 @@ notifications: {mail_sender: slipway@vivesphere.example}
         line 4, column 12: repository `vive-sphere/bot-manager` is named twice; keep one of them
         line 3, column 37: unknown field `instalation`; did you mean `installation`? allowed: `name`, `installation`, `environments`
         line 3, column 51: expected an installation, a whole number from 1, found the text `one`
-        line 6, column 60: expected `true`, which is the only way, found `false`
+        line 6, column 60: expected text, found `false`; put it in quotes; `true` is allowed too, for the stack's own secret
         line 6, column 78: `Development_1` is not a valid Kubernetes name: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends
         line 6, column 28: `feature/*` is not a valid branch name: what `git check-ref-format --branch` accepts, at most 255 bytes
         line 11, column 20: expected how far pods may reach, one of `baseline`, `privileged`, found the text `all`
         line 11, column 61: `config-map` is not a valid kind: 1 to 63 letters and digits, beginning with a capital letter, such as `Deployment`
-        line 12, column 30: `slipway` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
+        line 12, column 28: expected the least severity that is not let through, one of `critical`, `high`, `medium`, `none`, found the text `low`
+        line 12, column 61: expected a number of minutes, 1 to 720, found the number `0`
+        line 13, column 30: `slipway` is not a valid e-mail address: `name@domain` in plain ASCII, at most 254 characters
         line 1, column 10: version 3 is not known; this Slipway reads `version: 1`
         ");
     }

@@ -8,11 +8,11 @@ use super::record::record;
 use super::shape::Shape;
 use super::{
     Builds, ChannelName, Command, ContainerImage, Dependency, DnsLabel, FileErrors, HealthPath, ImageName,
-    LibraryName, MailAddress, Minutes, OrNone, Percent, Reading, Retries, SecretReference, VariableName,
-    VariableValue, Version,
+    LibraryName, MailAddress, Minutes, OrNone, Percent, Reading, Retries, SecretReference, ValueName,
+    VariableName, VariableValue, Version,
 };
-use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{Compute, Drafts, OlderRuns, Severity};
+use crate::ids::{EnvironmentName, RepositoryPath, ServiceName};
+use crate::spec::{Compute, Drafts, OlderRuns, OnFailure, Scalar, Severity};
 
 /// Where the file lies in the repository.
 pub const PIPELINE_FILE: &str = "infrastructure/ci_cd/pipeline.yaml";
@@ -71,10 +71,38 @@ record! {
         pub image: Option<OrNone<ImageName>> => "`vive-sphere/<service>`",
         /// Its Dockerfile. A component takes none.
         pub dockerfile: Option<RepositoryPath> => "`<path>/Dockerfile`",
-        /// The manifests that deploy it, at least one, in order.
+        /// The manifest files that deploy it, at least one, in order. In paths of manifests, here and in `kustomize` and
+        /// `helm`, `{environment}` stands for the name of the environment.
         pub manifests: Option<Vec<RepositoryPath>> => "`infrastructure/kubernetes/<service>-deployment.yaml`, or the same with `-` for `_`",
+        /// Instead of `manifests`: the folder with the kustomization that gives them.
+        pub kustomize: Option<RepositoryPath> => "none",
+        /// Instead of `manifests`: the chart that gives them.
+        pub helm: Option<HelmEntry> => "none",
+        /// By environment, the values that `${values.<name>}` stands for in its manifests.
+        pub values: Option<BTreeMap<EnvironmentName, Option<BTreeMap<ValueName, Scalar>>>> => "none",
+        /// Manifests of Jobs, such as a database migration, that run before the release's pods: once its configuration is
+        /// applied, each has to end well before anything else is. They run once for each attempt of the deploy.
+        pub pre_deploy: Option<Vec<RepositoryPath>> => "none",
+        /// Manifests of Jobs that run once the release serves; it counts as verified when each has ended well.
+        pub post_deploy: Option<Vec<RepositoryPath>> => "none",
+        /// What becomes of the service where the new release, or one of these Jobs, fails: it goes back to its last
+        /// verified release, or stays as it is until a person decides, where what a Job has done must not be met by the
+        /// release before. Going back runs no Jobs.
+        pub on_failure: Option<OnFailure> => "`roll_back`",
         /// Where its health is probed after a rollout. With `none` it is not.
         pub health: Option<OrNone<HealthEntry>> => "as its fields say; a component has none",
+    }
+}
+
+record! {
+    /// A chart of the repository that Helm renders.
+    pub struct HelmEntry {
+        /// Its folder, with `Chart.yaml`. The charts that it depends on lie in its `charts/`; none is fetched.
+        pub chart: RepositoryPath,
+        /// The name of the release.
+        pub release: Option<DnsLabel> => "the service's name with `-` for `_`",
+        /// Files of values, later ones over earlier ones, all over the chart's own.
+        pub values: Option<Vec<RepositoryPath>> => "none",
     }
 }
 

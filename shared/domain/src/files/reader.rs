@@ -9,6 +9,7 @@ use super::shape::{Shape, TextShape};
 use super::suggest::nearest;
 use super::yaml::{Node, Place, Scalar, Value};
 use super::{FileError, Problems};
+use crate::spec;
 use crate::text;
 
 /// A type that a value of a file becomes.
@@ -150,6 +151,17 @@ pub(super) fn number_in_words(what: &str, bounds: &std::ops::RangeInclusive<u64>
     match *bounds.end() {
         u64::MAX => format!("{what}, a whole number from {}", bounds.start()),
         end => format!("{what}, {} to {end}", bounds.start()),
+    }
+}
+
+/// The value of a flag, a whole number or a text; none for anything else.
+pub(super) fn read_scalar(node: &Node) -> Option<spec::Scalar> {
+    let Value::Scalar(scalar) = &node.value else { return None };
+    match kind(scalar) {
+        Kind::Null => None,
+        Kind::Flag => scalar.text.to_ascii_lowercase().parse().ok().map(spec::Scalar::Flag),
+        Kind::Number => scalar.text.parse().ok().map(spec::Scalar::Number),
+        Kind::Text => Some(spec::Scalar::Text(scalar.text.clone())),
     }
 }
 

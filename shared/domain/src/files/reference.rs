@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::reader::listed;
 use super::schema::one_line;
-use super::shape::{Field, Shape};
+use super::shape::{Field, Shape, scalar_in_words};
 use super::{operator, pipeline};
 
 /// The tables of the pipeline file, in Markdown.
@@ -23,6 +23,10 @@ fn document(root: &Shape) -> String {
     let mut waiting = vec![("the file".to_owned(), root.clone())];
     while !waiting.is_empty() {
         let (place, shape) = waiting.remove(0);
+        if let Shape::Either(choices) = &shape {
+            waiting.splice(0..0, choices.iter().map(|choice| (by_first_field(&place, choice), choice.clone())));
+            continue;
+        }
         let Shape::Record { about, fields } = &shape else { continue };
         let title = if place == "the file" { "The file".to_owned() } else { format!("`{place}`") };
         let _ = write!(
@@ -43,6 +47,16 @@ fn document(root: &Shape) -> String {
     tables.trim_end().to_owned() + "\n"
 }
 
+/// The place of one of several mappings: `…cluster` with `eks`.
+fn by_first_field(place: &str, choice: &Shape) -> String {
+    match choice {
+        Shape::Record { fields, .. } => {
+            format!("{place}` with `{}", fields.first().map_or("nothing", |field| field.name))
+        }
+        _ => place.to_owned(),
+    }
+}
+
 fn row(field: &Field) -> String {
     let left_out = if field.required { "required" } else { field.left_out };
     let cells = [
@@ -59,40 +73,43 @@ fn row(field: &Field) -> String {
 /// The mapping that lies at a place, with the way to it.
 fn mapping(place: String, shape: &Shape) -> Option<(String, Shape)> {
     match shape {
-        Shape::Record { .. } => Some((place, shape.clone())),
+        Shape::Record { .. } | Shape::Either(_) => Some((place, shape.clone())),
         Shape::Map { values, .. } => mapping(format!("{place}.<name>"), values),
         Shape::List(items) => mapping(format!("{place}[]"), items),
-        Shape::OrNone(value) | Shape::Optional(value) => mapping(place, value),
+        Shape::OrNone(value) | Shape::OrTrue(value) | Shape::Optional(value) => mapping(place, value),
         Shape::Text(_)
         | Shape::Number { .. }
         | Shape::One
-        | Shape::True
         | Shape::Flag
+        | Shape::Scalar { .. }
         | Shape::Choice { .. } => None,
     }
 }
 
 fn type_of(shape: &Shape) -> String {
     match shape {
-        Shape::Record { .. } => "mapping".to_owned(),
+        Shape::Record { .. } | Shape::Either(_) => "mapping".to_owned(),
         Shape::Map { values, .. } => format!("mapping of names to {}", plural(values)),
         Shape::List(items) => format!("list of {}", plural(items)),
         Shape::Text(_) | Shape::Choice { .. } => "text".to_owned(),
         Shape::Number { .. } | Shape::One => "number".to_owned(),
-        Shape::True | Shape::Flag => "flag".to_owned(),
+        Shape::Flag => "flag".to_owned(),
+        Shape::Scalar { .. } => "text, number or flag".to_owned(),
         Shape::OrNone(value) => format!("{} or `none`", type_of(value)),
+        Shape::OrTrue(value) => format!("`true` or {}", type_of(value)),
         Shape::Optional(value) => type_of(value),
     }
 }
 
 fn plural(shape: &Shape) -> &'static str {
     match shape {
-        Shape::Record { .. } | Shape::Map { .. } => "mappings",
+        Shape::Record { .. } | Shape::Map { .. } | Shape::Either(_) => "mappings",
         Shape::List(_) => "lists",
         Shape::Text(_) | Shape::Choice { .. } => "texts",
         Shape::Number { .. } | Shape::One => "numbers",
-        Shape::True | Shape::Flag => "flags",
-        Shape::OrNone(value) | Shape::Optional(value) => plural(value),
+        Shape::Flag => "flags",
+        Shape::Scalar { .. } => "values",
+        Shape::OrNone(value) | Shape::OrTrue(value) | Shape::Optional(value) => plural(value),
     }
 }
 
@@ -100,6 +117,7 @@ fn plural(shape: &Shape) -> &'static str {
 fn allowed(shape: &Shape) -> String {
     match shape {
         Shape::Record { .. } => "the fields below".to_owned(),
+        Shape::Either(_) => "the fields of one of the tables below".to_owned(),
         Shape::Map { names, values } => match &**values {
             Shape::Text(_) | Shape::Number { .. } => {
                 format!("names: {}; values: {}", names.allowed, allowed(values))
@@ -116,9 +134,10 @@ fn allowed(shape: &Shape) -> String {
             end => format!("{} to {end}", bounds.start()),
         },
         Shape::One => "`1`".to_owned(),
-        Shape::True => "`true`".to_owned(),
         Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::Scalar { longest } => scalar_in_words(*longest),
         Shape::Choice { words, .. } => format!("one of {}", listed(words.iter().copied())),
+        Shape::OrTrue(value) => format!("`true`, or {}", allowed(value)),
         Shape::OrNone(value) | Shape::Optional(value) => allowed(value),
     }
 }

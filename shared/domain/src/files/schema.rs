@@ -62,10 +62,16 @@ fn of(shape: &Shape) -> Map<String, Value> {
             end => json!({"type": "integer", "minimum": bounds.start(), "maximum": end}),
         },
         Shape::One => json!({"type": "integer", "const": 1}),
-        Shape::True => json!({"type": "boolean", "const": true}),
         Shape::Flag => json!({"type": "boolean"}),
+        Shape::Scalar { longest } => json!({"anyOf": [
+            {"type": "string", "maxLength": longest},
+            {"type": "integer"},
+            {"type": "boolean"},
+        ]}),
         Shape::Choice { words, .. } => json!({"type": "string", "enum": words}),
         Shape::OrNone(value) => json!({"anyOf": [of(value), {"const": "none"}]}),
+        Shape::OrTrue(value) => json!({"anyOf": [{"const": true}, of(value)]}),
+        Shape::Either(choices) => json!({"anyOf": choices.iter().map(of).collect::<Vec<_>>()}),
         Shape::Optional(value) => Value::Object(or_nothing(of(value))),
     };
     match schema {

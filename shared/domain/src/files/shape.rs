@@ -35,10 +35,13 @@ pub(crate) enum Shape {
     },
     /// Only the number 1.
     One,
-    /// Only `true`.
-    True,
     /// `true` or `false`.
     Flag,
+    /// Text, a whole number, `true` or `false`.
+    Scalar {
+        /// The most characters of a text.
+        longest: u32,
+    },
     /// One of a few words.
     Choice {
         /// What it chooses, with an article.
@@ -48,6 +51,10 @@ pub(crate) enum Shape {
     },
     /// A value, or the word `none`.
     OrNone(Box<Shape>),
+    /// A value, or `true`.
+    OrTrue(Box<Shape>),
+    /// One of several mappings, told apart by the first field of each.
+    Either(Vec<Shape>),
     /// A value that may be left out, or be empty.
     Optional(Box<Shape>),
 }
@@ -82,19 +89,25 @@ pub(crate) struct TextShape {
     pub(crate) length: Option<(u32, u32)>,
 }
 
+/// What a text, a number or a flag may be.
+pub(super) fn scalar_in_words(longest: u32) -> String {
+    format!("text of at most {longest} characters, a whole number, `true` or `false`")
+}
+
 impl Shape {
     /// What is expected, as a part of a sentence.
     pub(crate) fn in_words(&self) -> String {
         match self {
-            Self::Record { .. } | Self::Map { .. } => "a mapping (`key: value`)".to_owned(),
+            Self::Record { .. } | Self::Map { .. } | Self::Either(_) => "a mapping (`key: value`)".to_owned(),
             Self::List(items) => format!("a list; each item is {}", items.in_words()),
             Self::Text(text) => format!("text ({}: {})", text.kind, text.allowed),
             Self::Number { what, bounds } => number_in_words(what, bounds),
             Self::One => "`1`".to_owned(),
-            Self::True => "`true`".to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
+            Self::Scalar { longest } => scalar_in_words(*longest),
             Self::Choice { what, words } => words_in_words(what, words),
             Self::OrNone(value) => format!("{}, or the word `none`", value.in_words()),
+            Self::OrTrue(value) => format!("`true`, or {}", value.in_words()),
             Self::Optional(value) => value.in_words(),
         }
     }

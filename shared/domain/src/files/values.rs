@@ -7,7 +7,10 @@ use super::reader::{NamedText, Readable, expected, is_word, read_number, read_te
 use super::shape::{Shape, TextShape};
 use super::yaml::{Node, Value};
 use super::{FileError, Problems};
-use crate::ids::{BranchName, EnvironmentName, RepositoryName, RepositoryPath, ServiceName};
+use crate::ids::{
+    AwsRegion, BranchName, EksClusterName, EnvironmentName, KubeconfigName, RepositoryName, RepositoryPath,
+    ServiceName,
+};
 use crate::text;
 
 /// Lets a checked text be read, and describes its form.
@@ -85,11 +88,13 @@ macro_rules! checked_text {
 }
 
 mod build;
+mod manifests;
 
 pub use build::{
-    Builds, ContainerImage, Dependency, KindName, LibraryName, Minutes, Percent, Retries, SecretReference,
+    Builds, ContainerImage, Dependency, KindName, LibraryName, Minutes, Percent, Retries, ScanMinutes, SecretReference,
     VariableName, VariableValue,
 };
+pub use manifests::ValueName;
 
 checked_text!(
     /// A shell command, run from the repository's root.
@@ -200,6 +205,31 @@ readable_text!(
     Some((1, 255))
 );
 
+readable_text!(
+    KubeconfigName,
+    "kubeconfig's name",
+    "1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends",
+    r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    None,
+    None
+);
+readable_text!(
+    EksClusterName,
+    "EKS cluster name",
+    "1 to 100 of letters, digits, `-` and `_`, beginning with a letter or digit",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+    None,
+    None
+);
+readable_text!(
+    AwsRegion,
+    "AWS region",
+    "such as `eu-west-1`: words of a-z, then a number, with `-` between them",
+    r"^[a-z]{2,12}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$",
+    None,
+    None
+);
+
 /// The only version of both files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Version;
@@ -227,22 +257,9 @@ pub(super) fn other_version(root: &Node) -> Option<FileError> {
     Some(FileError::at(version.value.place, message))
 }
 
-/// The word `true`, where nothing else can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct True;
-
-impl Readable for True {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let read = matches!(&node.value, Value::Scalar(scalar) if scalar.plain && scalar.text == "true");
-        if !read {
-            problems.at(node.place, expected("`true`, which is the only way", node));
-        }
-        read.then_some(Self)
-    }
-
-    fn shape() -> Shape {
-        Shape::True
-    }
+/// Whether the node is the word `true`.
+pub(super) fn is_true(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.plain && scalar.text == "true")
 }
 
 /// Whether something holds.

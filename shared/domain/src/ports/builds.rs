@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Answer;
 use crate::ids::{AttemptId, Digest};
+use crate::scan::Scan;
 use crate::spec::Compute;
 
 /// Objects in the bucket.
@@ -117,6 +118,9 @@ pub trait Builds: Send + Sync {
     fn stop(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
 }
 
+/// How the tags begin that may be moved to another digest: layer caches, and what an environment runs.
+pub const MOVABLE_TAGS: [&str; 2] = ["cache", "env-"];
+
 /// The registry.
 pub trait Images: Send + Sync {
     /// Makes sure that the repository exists; answers its address.
@@ -125,6 +129,9 @@ pub trait Images: Send + Sync {
     fn digest(&self, repository: &str, tag: &str) -> impl Future<Output = Answer<Option<Digest>>> + Send;
     /// Whether the registry holds the digest.
     fn holds(&self, repository: &str, digest: &Digest) -> impl Future<Output = Answer<bool>> + Send;
-    /// Gives the digest one more tag; a tag that names it already is success.
+    /// How the registry's own scan of the digest stands.
+    fn scan(&self, repository: &str, digest: &Digest) -> impl Future<Output = Answer<Scan>> + Send;
+    /// Gives the digest one more tag; a tag that names it already is success. One that names another digest is refused,
+    /// unless it begins as [`MOVABLE_TAGS`] says: then it is moved.
     fn tag(&self, repository: &str, digest: &Digest, tag: &str) -> impl Future<Output = Answer<()>> + Send;
 }

@@ -8,6 +8,8 @@ use super::Answer;
 pub trait Secrets: Send + Sync {
     /// The secret's current text.
     fn secret(&self, id: &str) -> impl Future<Output = Answer<Secret>> + Send;
+    /// The secret's text as it is now: for a caller whose credential was refused, because it may have been rotated.
+    fn fresh(&self, id: &str) -> impl Future<Output = Answer<Secret>> + Send;
 }
 
 /// A text that never shows itself.

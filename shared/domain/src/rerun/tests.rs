@@ -3,12 +3,14 @@
 mod refusals;
 mod request;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::ids::{EnvironmentName, Trust};
 use crate::policy::Policy;
 use crate::ports::Release;
 use crate::run::{Delivery, Onset, Opening, Phase, PhaseKind, RunOutcome, RunState};
-use crate::spec::{Reads, ServiceSpec};
+use crate::spec::{Reads, RolloutSpec, ServiceSpec};
 use crate::task::{Output, State, TaskSpec, Verdict};
 
 const NOW: Timestamp = Timestamp(1_795_435_200_000);
@@ -47,6 +49,7 @@ fn head(text: &str) -> Run {
     let environment: EnvironmentName = name("development");
     run.delivery = Some(Delivery {
         environment,
+        cluster: crate::ids::ClusterAccess::default(),
         namespace: "development".to_owned(),
         fence: 1,
         policy: Policy::default(),
@@ -99,6 +102,9 @@ fn task(run: &Run, short: &str, state: &str) -> Task {
         test: None,
         image: None,
         manifests: Vec::new(),
+        rendering: None,
+        values: BTreeMap::new(),
+        rollout: RolloutSpec::default(),
         health: None,
         reads: Reads::default(),
     };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Run;
-use crate::ids::EnvironmentName;
+use crate::ids::{ClusterAccess, EnvironmentName};
 use crate::policy::Policy;
 
 /// A preview that somebody has asked for.
@@ -11,6 +11,9 @@ use crate::policy::Policy;
 pub struct Preview {
     /// The environment that the pull request's base is delivered to.
     pub environment: EnvironmentName,
+    /// The cluster it lies in.
+    #[serde(default, skip_serializing_if = "ClusterAccess::is_default")]
+    pub cluster: ClusterAccess,
     /// Its Kubernetes namespace.
     pub namespace: String,
     /// What may be applied there.

@@ -45,6 +45,7 @@ pub fn run(state: RunState) -> Run {
         phases: Vec::new(),
         delivery: Some(Delivery {
             environment: parse::<EnvironmentName>("development"),
+            cluster: domain::ids::ClusterAccess::default(),
             namespace: "bot-development".to_owned(),
             fence: 12,
             policy: domain::policy::Policy::default(),
@@ -164,7 +165,7 @@ pub fn delivered() -> (Run, Vec<Task>) {
         name: name.to_owned(),
     };
     let objects = vec![object("Service", "authentication"), object("Deployment", "authentication")];
-    let applied = Applied { manifests: "ab".repeat(32), objects };
+    let applied = Applied { manifests: "ab".repeat(32), objects, after: Vec::new() };
     let seen = vec![
         "2 objects rolled out".to_owned(),
         "GET /api/v1/auth/health on service api-gateway:8000 answered 200".to_owned(),

@@ -56,12 +56,14 @@ fn every_field_says_what_it_means_and_what_holds_without_it() {
             Shape::Map { values: inner, .. }
             | Shape::List(inner)
             | Shape::OrNone(inner)
+            | Shape::OrTrue(inner)
             | Shape::Optional(inner) => waiting.push(*inner),
+            Shape::Either(choices) => waiting.extend(choices),
             Shape::Text(_)
             | Shape::Number { .. }
             | Shape::One
-            | Shape::True
             | Shape::Flag
+            | Shape::Scalar { .. }
             | Shape::Choice { .. } => {}
         }
     }

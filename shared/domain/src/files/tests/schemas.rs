@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::super::reader::NamedText;
 use super::super::{
     ChannelName, Command, ContainerImage, Dependency, DnsLabel, HealthPath, ImageName, LibraryName,
-    MailAddress, SecretReference, VariableName, VariableValue,
+    MailAddress, SecretReference, ValueName, VariableName, VariableValue,
 };
 use super::*;
-use crate::ids::{BranchName, EnvironmentName, RepositoryName, RepositoryPath, ServiceName};
+use crate::ids::{AwsRegion, BranchName, EksClusterName, EnvironmentName, KubeconfigName, RepositoryName, RepositoryPath, ServiceName};
 
 /// The keywords that our schemas use. One that is not known here is a fault of this test, not a pass.
 pub(crate) fn allows(schema: &Value, value: &Value) -> bool {
@@ -135,6 +135,17 @@ fn schema_and_reader_agree() {
         "{version: 1, services: {a: {health: {path: /a/../b}}}}",
         "{version: 1, services: {a: {manifests: [a, b]}}}",
         "{version: 1, services: {a: {manifests: [1]}}}",
+        "{version: 1, services: {a: {kustomize: 'k/{environment}'}}}",
+        "{version: 1, services: {a: {kustomize: [k]}}}",
+        "{version: 1, services: {a: {helm: {chart: c, release: r, values: [v, 'w-{environment}']}}}}",
+        "{version: 1, services: {a: {helm: {release: r}}}}",
+        "{version: 1, services: {a: {helm: {chart: c, set: {}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: 1, b: -2, c: true, d: text, e-f: '1'}, prod: null}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: 1.5}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: null}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: [1]}}}}}",
+        "{version: 1, services: {a: {values: {dev: {1a: x}}}}}",
+        "{version: 1, services: {a: {values: {Dev: {a: x}}}}}",
         "{version: 1, services: []}",
         "{version: 1, integration: {}}",
         "{version: 1, integration: {command: ' '}}",
@@ -195,6 +206,18 @@ fn schema_and_reader_agree() {
         ("a/b", "a/.."),
         ("a/b", "a"),
         ("kubeconfig: true", "kubeconfig: false"),
+        ("kubeconfig: true", "kubeconfig: blue"),
+        ("kubeconfig: true", "kubeconfig: Blue"),
+        ("kubeconfig: true", "kubeconfig: 'true'"),
+        ("kubeconfig: true", "eks: Prod_1"),
+        ("kubeconfig: true", "eks: prod, region: eu-west-1"),
+        ("kubeconfig: true", "eks: prod, region: null"),
+        ("kubeconfig: true", "eks: prod, region: west"),
+        ("kubeconfig: true", "eks: prod, kubeconfig: true"),
+        ("kubeconfig: true", "kubeconfig: true, region: eu-west-1"),
+        ("kubeconfig: true", "eks: true"),
+        ("{kubeconfig: true}", "{}"),
+        ("{kubeconfig: true}", "blue"),
         ("[main]", "[main, a..b]"),
         ("[main]", "[]"),
         ("[main]", "[feature/x.lock]"),
@@ -229,12 +252,16 @@ fn forms() -> Vec<(TextShape, Check)> {
         form::<EnvironmentName>(),
         form::<RepositoryName>(),
         form::<BranchName>(),
+        form::<KubeconfigName>(),
+        form::<EksClusterName>(),
+        form::<AwsRegion>(),
         form::<VariableName>(),
         form::<VariableValue>(),
         form::<SecretReference>(),
         form::<ContainerImage>(),
         form::<LibraryName>(),
         form::<Dependency>(),
+        form::<ValueName>(),
     ]
 }
 

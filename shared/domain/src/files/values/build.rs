@@ -7,8 +7,9 @@ use super::super::shape::{Shape, TextShape};
 use super::super::yaml::Node;
 use super::Problems;
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::policy::{Conflicts, PodSecurity};
-use crate::spec::{Compute, Drafts, OlderRuns, Severity};
+use crate::policy::{Conflicts, PodSecurity, Waiting};
+use crate::scan::{Block, Unsupported};
+use crate::spec::{Compute, Drafts, OlderRuns, OnFailure, Severity};
 use crate::text;
 
 /// Declares a whole number within bounds.
@@ -77,6 +78,11 @@ number!(
     Builds, u16, "a number of builds", 1..=100
 );
 
+number!(
+    /// How long a scan is waited for: at most half a day, then people look why it does not end.
+    ScanMinutes, u16, "a number of minutes", 1..=720
+);
+
 choice!(
     Compute, "a size", "small" => Small, "medium" => Medium, "large" => Large, "xlarge" => Xlarge,
     "2xlarge" => Xxlarge
@@ -87,9 +93,18 @@ choice!(Severity, "a severity", "low" => Low, "medium" => Medium, "high" => High
 choice!(PodSecurity, "how far pods may reach", "baseline" => Baseline, "privileged" => Privileged);
 
 choice!(Conflicts, "what becomes of conflicts", "refuse" => Refuse, "take" => Take);
+choice!(Waiting, "which rollouts have their turn", "newest" => Newest, "in_order" => InOrder);
+
+choice!(
+    Block, "the least severity that is not let through", "critical" => Critical, "high" => High, "medium" => Medium,
+    "none" => None
+);
+
+choice!(Unsupported, "what becomes of what cannot be scanned", "pass" => Pass, "refuse" => Refuse);
 
 choice!(Drafts, "what becomes of drafts", "test" => Test, "skip" => Skip);
 
+choice!(OnFailure, "what becomes of a bad release", "roll_back" => RollBack, "hold" => Hold);
 choice!(OlderRuns, "what becomes of older runs", "finish" => Finish, "cancel" => Cancel);
 
 checked_text!(
