@@ -130,6 +130,7 @@ impl<'a> Part<'a> {
             },
             TaskSpec::Integration(integration) => Ok(Self::integration(integration)),
             TaskSpec::Checks(checks) => Ok(Self::checks(checks)),
+            TaskSpec::Manifests(_) => Err(Fault::reject("manifests are rendered, not tested")),
         }
     }
 

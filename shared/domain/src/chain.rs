@@ -4,24 +4,22 @@ use crate::ids::{Stage, Subject, TaskId};
 use crate::run::PhaseKind;
 use crate::task::{Outcome, Task, Verdict};
 
-/// The stage that follows in the same chain.
-pub fn next_in_chain(stage: Stage) -> Option<Stage> {
-    match stage {
-        Stage::Build => Some(Stage::Publish),
-        Stage::Deploy => Some(Stage::Verify),
-        Stage::Test | Stage::Publish | Stage::Verify => None,
-    }
-}
-
 /// The task that comes next in the chain of `task`.
 pub fn successor(task: &TaskId) -> Option<TaskId> {
-    next_in_chain(task.stage).map(|stage| TaskId { stage, ..task.clone() })
+    let stage = match (task.stage, &task.subject) {
+        // Rendered manifests are stored by their build: there is nothing to publish.
+        (Stage::Build, Subject::Manifests) => return None,
+        (Stage::Build, _) => Stage::Publish,
+        (Stage::Deploy, _) => Stage::Verify,
+        (Stage::Test | Stage::Publish | Stage::Verify, _) => return None,
+    };
+    Some(TaskId { stage, ..task.clone() })
 }
 
 /// Whether the task's verdict ends its chain: nothing follows it, or it failed and there is no way back.
 pub fn ends(task: &TaskId, verdict: &Verdict) -> bool {
     match verdict.outcome {
-        Outcome::Passed => next_in_chain(task.stage).is_none(),
+        Outcome::Passed => successor(task).is_none(),
         Outcome::Failed | Outcome::Superseded | Outcome::Cancelled => verdict.roll_back.is_none(),
     }
 }

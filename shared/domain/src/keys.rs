@@ -43,6 +43,16 @@ pub fn preview(run: &RunId) -> String {
     format!("previews/{run}.json")
 }
 
+/// What a build has rendered of a service, by its SHA-256 in hexadecimal.
+pub fn rendered(hash: &str) -> String {
+    format!("rendered/{hash}.yaml")
+}
+
+/// Which hashes a repository's manifests had that were rendered from what this key stands for.
+pub fn rendering(repository: &RepositoryName, key: &str) -> String {
+    format!("rendered/{repository}/{key}.json")
+}
+
 /// Rendered manifests by their SHA-256 in hexadecimal.
 pub fn manifests(hash: &str) -> String {
     format!("manifests/{hash}.json")

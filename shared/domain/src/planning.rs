@@ -17,12 +17,14 @@ use std::collections::BTreeMap;
 
 use crate::files::pipeline::{self, PIPELINE_FILE, PipelineFile, ServiceEntry};
 use crate::files::{Builds, FileError, MOST_PROBLEMS, Place, Places, Step, did_you_mean};
-use crate::ids::{RepositoryPath, ServiceName};
+use crate::ids::{EnvironmentName, RepositoryPath, ServiceName};
 use crate::run::Problem;
 use crate::spec::{Notifications, Plan, ServiceSpec};
 use crate::text;
 
+mod manifests;
 mod reads;
+mod rollout;
 mod service;
 mod settings;
 mod shared;
@@ -43,7 +45,22 @@ const INTEGRATION_FOLDER: &str = "integration_tests";
 /// Every problem found in the file and between the file and the tree, one sentence each with its place and what to do
 /// about it, all at once.
 pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
-    let mut planner = Planner { tree, places: Places::default(), problems: Vec::new(), notes: Vec::new() };
+    plan_for(source, tree, None)
+}
+
+/// As [`plan`], for the environment that the commit is delivered to: what differs between environments is what this
+/// one's is.
+///
+/// # Errors
+///
+/// As those of [`plan`], and what this environment lacks.
+pub fn plan_for(
+    source: Option<&[u8]>,
+    tree: &Tree,
+    environment: Option<&EnvironmentName>,
+) -> Result<Plan, Vec<Problem>> {
+    let mut planner =
+        Planner { tree, environment, places: Places::default(), problems: Vec::new(), notes: Vec::new() };
     let file = match source.map(pipeline::read) {
         None => {
             planner.notes.push(format!("there is no `{PIPELINE_FILE}`: the convention decides"));
@@ -100,6 +117,8 @@ pub fn plan(source: Option<&[u8]>, tree: &Tree) -> Result<Plan, Vec<Problem>> {
 /// Collects what is decided and what is wrong on the way to the plan.
 struct Planner<'a> {
     tree: &'a Tree,
+    /// Where the commit is delivered to; none where that is not known.
+    environment: Option<&'a EnvironmentName>,
     places: Places,
     problems: Vec<Problem>,
     notes: Vec<String>,

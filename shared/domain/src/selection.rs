@@ -8,12 +8,14 @@ mod image;
 mod key;
 mod reach;
 mod reads;
+mod rendering;
 mod why;
 
 pub use contents::{ContentHash, Contents, EntryKind};
 pub use image::image_key;
 pub use key::{KeyFacts, key};
 pub use reach::Reach;
+pub use rendering::{bases_in, kustomizations, manifests_key};
 
 use crate::ids::Subject;
 use crate::spec::Plan;

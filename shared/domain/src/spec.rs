@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{RepositoryPath, ServiceName};
 
+mod rendering;
+
+pub use rendering::{ENVIRONMENT_PLACEHOLDER, ManifestsSpec, RenderedService, Rendering, Scalar};
+
 /// One microservice, or a component (manifests without an image).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
@@ -17,13 +21,61 @@ pub struct ServiceSpec {
     pub test: Option<TestSpec>,
     /// How its image is built; a component has none.
     pub image: Option<ImageSpec>,
-    /// The manifests that deploy it, in order.
+    /// The manifest files that deploy it, in order; none where a build renders them. Without a known environment they
+    /// hold [`ENVIRONMENT_PLACEHOLDER`], as those of [`ServiceSpec::rendering`] do.
     pub manifests: Vec<RepositoryPath>,
+    /// How a build renders its manifests, where they are no plain files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendering: Option<Rendering>,
+    /// What `${values.<name>}` stands for in its manifests, in the environment that the commit is delivered to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Scalar>,
+    /// What a rollout does beside applying them.
+    #[serde(default, skip_serializing_if = "RolloutSpec::is_default")]
+    pub rollout: RolloutSpec,
     /// Where its health is probed after a rollout.
     pub health: Option<HealthSpec>,
     /// What its tests read.
     #[serde(default)]
     pub reads: Reads,
+}
+
+impl ServiceSpec {
+    /// The files of the commit that its release is made of: manifests, and Jobs of its rollout.
+    pub fn files(&self) -> Vec<RepositoryPath> {
+        let RolloutSpec { pre_deploy, post_deploy, .. } = &self.rollout;
+        self.manifests.iter().chain(pre_deploy).chain(post_deploy).cloned().collect()
+    }
+}
+
+/// One-off work of a rollout, and what becomes of one that fails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RolloutSpec {
+    /// Files of Jobs that end well before anything but configuration is applied.
+    pub pre_deploy: Vec<RepositoryPath>,
+    /// Files of Jobs that end well once the new release serves, before it counts as verified.
+    pub post_deploy: Vec<RepositoryPath>,
+    /// What becomes of the service where the release is bad.
+    pub on_failure: OnFailure,
+}
+
+impl RolloutSpec {
+    /// Whether it is a rollout of manifests alone.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What becomes of a service whose new release is bad.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It goes back to its last verified release.
+    #[default]
+    RollBack,
+    /// It stays as it is until a person decides.
+    Hold,
 }
 
 /// The paths of a repository that something reads: a change of any of them may change its result.

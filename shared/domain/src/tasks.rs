@@ -2,7 +2,7 @@
 
 use crate::ids::{EnvironmentName, RunId, ServiceName, Stage, Subject, TaskId};
 use crate::run::{Phase, PhaseKind};
-use crate::spec::{Plan, ServiceSpec};
+use crate::spec::{ManifestsSpec, Plan, RenderedService, ServiceSpec};
 use crate::task::{Task, TaskSpec};
 
 /// Every task of the run, in the order of phases: tests always; images and rollouts when it is delivered.
@@ -21,7 +21,10 @@ pub fn tasks_of(run: &RunId, plan: &Plan, environment: Option<&EnvironmentName>)
     if let Some(integration) = &plan.integration {
         add(Stage::Test, Subject::Integration, TaskSpec::Integration(integration.clone()));
     }
-    if environment.is_some() {
+    if let Some(environment) = environment {
+        if let Some(manifests) = rendered(plan, environment) {
+            add(Stage::Build, Subject::Manifests, TaskSpec::Manifests(manifests));
+        }
         for stage in [Stage::Build, Stage::Publish, Stage::Deploy, Stage::Verify] {
             for service in plan.services.iter().filter(|service| takes_part(service, stage)) {
                 add(stage, subject(&service.name), TaskSpec::Service(service.clone()));
@@ -29,6 +32,16 @@ pub fn tasks_of(run: &RunId, plan: &Plan, environment: Option<&EnvironmentName>)
         }
     }
     tasks
+}
+
+/// The manifests that one build of the run renders.
+fn rendered(plan: &Plan, environment: &EnvironmentName) -> Option<ManifestsSpec> {
+    let of_service = |service: &ServiceSpec| {
+        let rendering = service.rendering.clone()?;
+        Some(RenderedService { name: service.name.clone(), rendering })
+    };
+    let services: Vec<_> = plan.services.iter().filter_map(of_service).collect();
+    (!services.is_empty()).then(|| ManifestsSpec { environment: environment.clone(), services })
 }
 
 fn subject(name: &ServiceName) -> Subject {
@@ -39,7 +52,7 @@ fn takes_part(service: &ServiceSpec, stage: Stage) -> bool {
     match PhaseKind::of(stage) {
         PhaseKind::Test => service.test.is_some(),
         PhaseKind::Image => service.image.is_some(),
-        PhaseKind::Rollout => !service.manifests.is_empty(),
+        PhaseKind::Rollout => !service.manifests.is_empty() || service.rendering.is_some(),
     }
 }
 

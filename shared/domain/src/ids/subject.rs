@@ -17,6 +17,8 @@ pub enum Subject {
     Checks,
     /// The integration tests.
     Integration,
+    /// The manifests of the run that a build renders.
+    Manifests,
     /// The way back of one service to its last verified release.
     Rollback(ServiceName),
 }
@@ -26,7 +28,7 @@ impl Subject {
     pub fn service(&self) -> Option<&ServiceName> {
         match self {
             Self::Service(name) | Self::Rollback(name) => Some(name),
-            Self::Checks | Self::Integration => None,
+            Self::Checks | Self::Integration | Self::Manifests => None,
         }
     }
 
@@ -46,6 +48,7 @@ impl fmt::Display for Subject {
             // `+` is in no service's name, so these never collide with one.
             Self::Checks => formatter.write_str("+checks"),
             Self::Integration => formatter.write_str("+integration"),
+            Self::Manifests => formatter.write_str("+manifests"),
             Self::Rollback(name) => write!(formatter, "{name}{ROLLBACK_SUFFIX}"),
         }
     }
@@ -58,6 +61,7 @@ impl FromStr for Subject {
         match value {
             "+checks" => Ok(Self::Checks),
             "+integration" => Ok(Self::Integration),
+            "+manifests" => Ok(Self::Manifests),
             name => match name.strip_suffix(ROLLBACK_SUFFIX) {
                 Some(service) => service.parse().map(Self::Rollback),
                 None => name.parse().map(Self::Service),

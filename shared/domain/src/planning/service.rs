@@ -1,11 +1,13 @@
 //! One service or component of the plan.
 
+use std::collections::BTreeMap;
+
 use super::tree::{normal, plain};
-use super::{MANIFEST_SUFFIX, MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
+use super::{MANIFESTS_FOLDER, Planner, SERVICES_FOLDER};
 use crate::files::pipeline::{HealthEntry, PIPELINE_FILE, ServiceEntry};
 use crate::files::{DnsLabel, ImageName, OrNone, Step};
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{HealthSpec, ImageSpec, Reads, ServiceSpec, TestSpec};
+use crate::spec::{HealthSpec, ImageSpec, Reads, RolloutSpec, Scalar, ServiceSpec, TestSpec};
 use crate::text;
 
 const IMAGE_PREFIX: &str = "vive-sphere";
@@ -30,12 +32,13 @@ impl Planner<'_> {
         }
         let test = self.test(name, entry, &folder);
         let image = self.image(name, entry, &folder);
-        let manifests = self.manifests(name, entry.manifests.as_deref());
+        let (manifests, rendering) = self.manifests(name, entry);
         let health = match &entry.health {
             Some(OrNone::None) => None,
             Some(OrNone::Value(health)) => self.health(name, health),
             None => self.health(name, &HealthEntry::default()),
         };
+        let rollout = self.rollout(name, entry);
         if self.problems.len() > problems {
             return None;
         }
@@ -45,6 +48,9 @@ impl Planner<'_> {
             test: Some(test),
             image: Some(image?),
             manifests,
+            rendering,
+            values: self.values(entry),
+            rollout,
             health,
             reads: Reads::default(),
         })
@@ -58,7 +64,18 @@ impl Planner<'_> {
     ) -> Option<ServiceSpec> {
         let path = self.path(name, "path", MANIFESTS_FOLDER)?;
         let (name, reads) = (name.clone(), Reads::default());
-        Some(ServiceSpec { name, path, test: None, image: None, manifests, health: None, reads })
+        Some(ServiceSpec {
+            name,
+            path,
+            test: None,
+            image: None,
+            manifests,
+            rendering: None,
+            values: BTreeMap::new(),
+            rollout: RolloutSpec::default(),
+            health: None,
+            reads,
+        })
     }
 
     /// A component that the file names with `image: none`.
@@ -77,15 +94,24 @@ impl Planner<'_> {
                 self.of_service(name, &[Step::Key(field)], message);
             }
         }
-        let manifests = self.manifests(name, entry.manifests.as_deref());
+        let (manifests, rendering) = self.manifests(name, entry);
         let health = match &entry.health {
             Some(OrNone::Value(health)) => self.health(name, health),
             // Unlike a service's, a component's answer cannot be guessed.
             Some(OrNone::None) | None => None,
         };
+        let rollout = self.rollout(name, entry);
         let component = self.component(name, manifests)?;
         let path = entry.path.clone().unwrap_or(component.path);
-        (self.problems.len() == problems).then_some(ServiceSpec { path, health, ..component })
+        let values = self.values(entry);
+        (self.problems.len() == problems).then_some(ServiceSpec {
+            path,
+            rendering,
+            values,
+            rollout,
+            health,
+            ..component
+        })
     }
 
     fn test(&mut self, name: &ServiceName, entry: &ServiceEntry, folder: &str) -> TestSpec {
@@ -140,29 +166,6 @@ impl Planner<'_> {
         Some(ImageSpec { repository, dockerfile: self.path(name, "dockerfile", &dockerfile)? })
     }
 
-    fn manifests(&mut self, name: &ServiceName, named: Option<&[RepositoryPath]>) -> Vec<RepositoryPath> {
-        let paths: Vec<String> = match named {
-            Some([]) => {
-                let message = format!("service `{name}` has an empty list of `manifests`: name at least one");
-                self.of_service(name, &[Step::Key("manifests")], message);
-                Vec::new()
-            }
-            Some(named) => named.iter().map(|path| path.as_str().to_owned()).collect(),
-            None => vec![self.usual_manifest(name)],
-        };
-        for path in paths.iter().filter(|path| !self.tree.has_file(path)) {
-            self.missing(name, "manifests", path);
-        }
-        paths.iter().filter_map(|path| self.path(name, "manifests", plain(path))).collect()
-    }
-
-    /// Kubernetes knows no `_`, so that many write `-` in the manifest's name too.
-    fn usual_manifest(&self, name: &ServiceName) -> String {
-        let as_named = format!("{MANIFESTS_FOLDER}/{name}{MANIFEST_SUFFIX}");
-        let as_label = format!("{MANIFESTS_FOLDER}/{}{MANIFEST_SUFFIX}", name.dns_label());
-        if !self.tree.has_file(&as_named) && self.tree.has_file(&as_label) { as_label } else { as_named }
-    }
-
     fn health(&mut self, name: &ServiceName, entry: &HealthEntry) -> Option<HealthSpec> {
         let service = match &entry.service {
             Some(service) => service.clone(),
@@ -184,6 +187,13 @@ impl Planner<'_> {
         })
     }
 
+    /// What placeholders stand for in the environment that the commit is delivered to.
+    fn values(&self, entry: &ServiceEntry) -> BTreeMap<String, Scalar> {
+        let of_all = entry.values.as_ref();
+        let own = self.environment.and_then(|environment| of_all?.get(environment)).cloned().flatten();
+        own.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect()
+    }
+
     fn missing(&mut self, name: &ServiceName, field: &str, path: &str) {
         let near = self.did_you_mean(path);
         let message = format!(
@@ -194,7 +204,7 @@ impl Planner<'_> {
     }
 
     /// A path that the convention put together; too long a folder is a problem like any other.
-    fn path(&mut self, name: &ServiceName, field: &str, path: &str) -> Option<RepositoryPath> {
+    pub(super) fn path(&mut self, name: &ServiceName, field: &str, path: &str) -> Option<RepositoryPath> {
         match path.parse() {
             Ok(path) => Some(path),
             Err(invalid) => {

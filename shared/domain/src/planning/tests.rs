@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod manifests;
 mod reads;
 mod shared;
 

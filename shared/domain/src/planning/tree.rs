@@ -6,6 +6,8 @@ use crate::ids::RepositoryPath;
 
 /// How much longer or shorter what was meant may be, in characters.
 const MOST_SLIPS: usize = 4;
+/// The most characters of an environment's name.
+const LONGEST_ENVIRONMENT: usize = 32;
 /// How many paths are compared with a misspelt one.
 const MOST_RELATIVES: usize = 1000;
 
@@ -92,6 +94,19 @@ impl Tree {
         relatives.dedup();
         relatives.truncate(MOST_RELATIVES);
         relatives
+    }
+
+    /// What follows the prefix in the paths of files, up to the next character that no environment's name has, and every
+    /// beginning of it.
+    pub(super) fn words_after(&self, prefix: &str) -> BTreeSet<String> {
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let mut words = BTreeSet::new();
+        for path in self.below(prefix) {
+            let rest = &path[prefix.len()..];
+            let length = rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len());
+            words.extend((1..=length.min(LONGEST_ENVIRONMENT)).map(|end| rest[..end].to_owned()));
+        }
+        words
     }
 
     fn below_names(&self, folder: &str) -> Vec<String> {

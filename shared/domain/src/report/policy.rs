@@ -54,6 +54,8 @@ impl Policy {
                     },
                 }
             }
+            // They are rendered, not tested: nothing is judged by this.
+            TaskSpec::Manifests(_) => tests,
             TaskSpec::Integration(integration) => Self { reports: integration.reports.clone(), ..tests },
             TaskSpec::Checks(checks) => Self {
                 ran: Ran::Checks {

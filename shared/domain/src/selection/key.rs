@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::contents::Contents;
 use super::reads::read_by;
 use crate::ids::{RepositoryPath, ServiceName};
-use crate::spec::{BuildSettings, Severity, StartedService, TestSpec};
+use crate::spec::{BuildSettings, ManifestsSpec, Severity, StartedService, TestSpec};
 use crate::task::TaskSpec;
 
 /// What a key begins with; whoever changes what it is made of counts on.
@@ -72,6 +72,7 @@ enum Form<'a> {
         services: &'a [StartedService],
         build: &'a BuildSettings,
     },
+    Manifests(&'a ManifestsSpec),
 }
 
 impl<'a> Form<'a> {
@@ -85,6 +86,9 @@ impl<'a> Form<'a> {
                     test,
                     image: _,
                     manifests: _,
+                    rendering: _,
+                    values: _,
+                    rollout: _,
                     health: _,
                     reads: _,
                 } = service;
@@ -104,6 +108,7 @@ impl<'a> Form<'a> {
                 let (severity, command) = (*severity, command.as_deref());
                 Self::Checks { flake8, bandit, severity, command, reports, requirements, build }
             }
+            TaskSpec::Manifests(manifests) => Self::Manifests(manifests),
             TaskSpec::Integration(integration) => {
                 let crate::spec::IntegrationSpec {
                     command,
@@ -123,6 +128,7 @@ impl<'a> Form<'a> {
         let build = match self {
             Self::Service { test, .. } => test.map(|test| &test.build),
             Self::Checks { build, .. } | Self::Integration { build, .. } => Some(*build),
+            Self::Manifests(_) => None,
         };
         build.and_then(|build| build.image.as_deref())
     }

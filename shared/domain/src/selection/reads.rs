@@ -14,6 +14,8 @@ impl Reads {
     }
 }
 
+static NOTHING: Reads = Reads { paths: Vec::new(), files_in: Vec::new() };
+
 /// What a test reads, and the requirement files that are installed before it.
 pub(super) fn read_by(spec: &TaskSpec) -> (&Reads, &[RepositoryPath]) {
     match spec {
@@ -23,6 +25,8 @@ pub(super) fn read_by(spec: &TaskSpec) -> (&Reads, &[RepositoryPath]) {
         }
         TaskSpec::Checks(checks) => (&checks.reads, &checks.requirements),
         TaskSpec::Integration(integration) => (&integration.reads, &integration.requirements),
+        // They are rendered, not tested.
+        TaskSpec::Manifests(_) => (&NOTHING, &[]),
     }
 }
 

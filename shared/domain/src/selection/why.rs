@@ -47,6 +47,7 @@ fn relation(spec: &TaskSpec, path: &str) -> &'static str {
         TaskSpec::Service(_) => "which it depends on",
         TaskSpec::Checks(_) => "which the checks read",
         TaskSpec::Integration(_) => "which the integration tests read",
+        TaskSpec::Manifests(_) => "which is rendered",
     }
 }
 
