@@ -1,8 +1,11 @@
-//! Builds the image of a service, unless the registry holds it already, and records its digest.
+//! Builds the image of a service, unless the registry holds it already, and records its digest. Renders the manifests of
+//! a run that are no plain files.
+
+mod rendering;
 
 use std::collections::BTreeMap;
 
-use domain::ids::Digest;
+use domain::ids::{Digest, Subject};
 use domain::keys;
 use domain::next::Learned;
 use domain::ports::{
@@ -14,13 +17,47 @@ use domain::task::{Output, PinnedImage, Verdict};
 use lambda::{BUSY_DELAY, Case, StageWork, read_result, stop_builds};
 use sha2::{Digest as _, Sha256};
 
+pub use rendering::ManifestBuilds;
+
 /// What every image build does.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
 
 /// How many of the log's last lines are kept of a red build.
 const TAIL: usize = 40;
 
-/// The stage's work with its ports.
+/// The stage's work: images, and the manifests that are rendered.
+#[derive(Debug)]
+pub struct BuildStage<B, A, I> {
+    /// Images.
+    pub images: ImageBuilds<B, A, I>,
+    /// Manifests.
+    pub manifests: ManifestBuilds<B, A>,
+}
+
+impl<B: Builds, A: Artifacts, I: Images> StageWork for BuildStage<B, A, I> {
+    async fn start(&self, case: &Case<'_>, adopt: bool) -> Answer<Learned> {
+        match case.task.id.subject {
+            Subject::Manifests => self.manifests.start(case, adopt).await,
+            _ => self.images.start(case, adopt).await,
+        }
+    }
+
+    async fn observe(&self, case: &Case<'_>, handle: &str) -> Answer<Learned> {
+        match case.task.id.subject {
+            Subject::Manifests => self.manifests.observe(case, handle).await,
+            _ => self.images.observe(case, handle).await,
+        }
+    }
+
+    async fn stop(&self, case: &Case<'_>, handle: Option<&str>) -> Answer<()> {
+        match case.task.id.subject {
+            Subject::Manifests => self.manifests.stop(case, handle).await,
+            _ => self.images.stop(case, handle).await,
+        }
+    }
+}
+
+/// The work on images with its ports.
 #[derive(Debug)]
 pub struct ImageBuilds<B, A, I> {
     /// The image project.
@@ -150,10 +187,7 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
         let folder = keys::result_folder(&case.task.attempt_id());
         let files = read_result(&self.artifacts, &folder, "", status.digest.as_deref()).await?;
         let files = files.unwrap_or_default();
-        let log =
-            files.get("log.txt").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-        let lines: Vec<_> = log.lines().map(str::to_owned).collect();
-        let tail = lines[lines.len().saturating_sub(TAIL)..].to_vec();
+        let tail = last_lines(files.get("log.txt").map(Vec::as_slice).unwrap_or_default());
         let summary = match status.reason {
             Some(reason) => format!("the image was not built: {reason}"),
             None => "the image was not built; the log says why".to_owned(),
@@ -168,6 +202,13 @@ fn image_of<'a>(case: &Case<'a>) -> Answer<(&'a ServiceSpec, &'a ImageSpec)> {
         .service()
         .and_then(|service| service.image.as_ref().map(|image| (service, image)))
         .ok_or_else(|| Fault::reject(format!("task `{}` has no image", case.task.id)))
+}
+
+/// The last lines of a build's log.
+fn last_lines(log: &[u8]) -> Vec<String> {
+    let log = String::from_utf8_lossy(log);
+    let lines: Vec<_> = log.lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(TAIL)..].to_vec()
 }
 
 fn built(repository: String, digest: Digest, log: Option<String>, how: &str) -> Verdict {

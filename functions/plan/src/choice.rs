@@ -11,6 +11,7 @@ use domain::task::{Output, State, Task, Verdict};
 use domain::time::Timestamp;
 use lambda::Commit;
 
+use crate::manifests::key_manifests;
 use crate::source::Reach;
 use crate::{Hub, Memory, Planner};
 
@@ -47,7 +48,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let facts = KeyFacts { buildspec: BUILDSPEC, build_image: &self.build_image };
         let contents = commit.contents()?;
         let choices = selection::choose(plan, &changes, &contents, &facts);
-        key_images(commit, &contents, head.created, tasks)?;
+        key_builds(commit, &contents, head.created, tasks)?;
         let keys: Vec<(Subject, String)> =
             choices.iter().map(|choice| (choice.subject.clone(), choice.key.clone())).collect();
         let greens = self.store.greens(&head.id.repository, &keys).await?;
@@ -69,14 +70,20 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     }
 }
 
-/// Gives each image's build the key by which an earlier build of the same content is found.
-pub(crate) fn key_images(
+/// Gives each build of images and manifests the key by which an earlier one of the same content is found.
+pub(crate) fn key_builds(
     commit: &Commit,
     contents: &Contents,
     now: Timestamp,
     tasks: &mut [Task],
 ) -> Answer<()> {
-    let mut builds: Vec<&mut Task> = tasks.iter_mut().filter(|task| task.id.stage == Stage::Build).collect();
+    key_images(commit, contents, now, tasks)?;
+    key_manifests(commit, contents, tasks)
+}
+
+fn key_images(commit: &Commit, contents: &Contents, now: Timestamp, tasks: &mut [Task]) -> Answer<()> {
+    let is_image = |task: &&mut Task| task.id.stage == Stage::Build && task.id.subject.service().is_some();
+    let mut builds: Vec<&mut Task> = tasks.iter_mut().filter(is_image).collect();
     let dockerfiles: Vec<String> = builds
         .iter()
         .map(|task| task.spec.service().and_then(|service| service.image.as_ref()))

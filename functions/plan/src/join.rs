@@ -1,18 +1,18 @@
 //! A commit that has a run already: what one more event of it brings.
 
 use domain::files::operator;
-use domain::ids::{Line, RequestId, Sha, Stage, Trust};
+use domain::ids::{EnvironmentName, Line, RequestId, Sha, Stage, Trust};
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::ports::{Answer, Artifacts, Fault, Queue, Written};
 use domain::rerun::Rerun;
-use domain::run::{Run, RunOutcome, RunState};
+use domain::run::{Problem, Run, RunOutcome, RunState};
 use domain::task::{Outcome, Task};
 use domain::tasks::{phases_of, tasks_of};
 use domain::time::Timestamp;
 
 use lambda::Reopened;
 
-use crate::choice::key_images;
+use crate::choice::key_builds;
 use crate::front::{Place, stop};
 use crate::source::Reach;
 use crate::{Hub, Memory, Planner, delivery};
@@ -43,14 +43,18 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         operator: &operator::OperatorFile,
         now: Timestamp,
     ) -> Answer<Run> {
-        let served = delivery::target(operator, request).is_some();
+        let Some((target, _)) = delivery::target(operator, request) else { return Ok(head) };
         // No number is drawn for what cannot be delivered: it would hold older commits back for nothing.
         let is_red = head.phases.iter().any(|phase| phase.failed > 0) || head.stop.is_some();
-        if head.delivery.is_some() || !served || is_red || head.phases.is_empty() {
+        if head.delivery.is_some() || is_red || head.phases.is_empty() {
             return Ok(head);
         }
         let commit = self.commit(&head).await?;
-        let Ok(plan) = self.plan_of(&head, &commit).await? else { return Ok(head) };
+        let plan = match self.plan_of(&head, &commit, Some(target)).await? {
+            Ok(plan) => plan,
+            // The commit was planned without an environment: only what differs between these can be wrong.
+            Err(problems) => return self.not_delivered(head, target, &problems, now).await,
+        };
         let (Some(delivery), _) =
             delivery::decide(&self.store, &self.source, operator, &head.id, request).await?
         else {
@@ -59,9 +63,26 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let tasks = tasks_of(&head.id, &plan, Some(&delivery.environment));
         let Some(joined) = head.delivered_too(&phases_of(&tasks), &delivery, now) else { return Ok(head) };
         let mut later: Vec<Task> = tasks.into_iter().filter(|task| task.id.stage != Stage::Test).collect();
-        key_images(&commit, &commit.contents()?, head.created, &mut later)?;
+        key_builds(&commit, &commit.contents()?, head.created, &mut later)?;
         self.store.create_tasks(&later).await?;
         self.written(joined).await
+    }
+
+    /// The run stays as it is, and says once why it is not delivered.
+    async fn not_delivered(
+        &self,
+        head: Run,
+        environment: &EnvironmentName,
+        problems: &[Problem],
+        now: Timestamp,
+    ) -> Answer<Run> {
+        let why = problems.first().map_or("", |problem| problem.message.as_str());
+        let note = format!("Not delivered to `{environment}`: {why}.");
+        if head.notes.contains(&note) {
+            return Ok(head);
+        }
+        let notes = [head.notes.clone(), vec![note]].concat();
+        self.written(Run { notes, ..head }.swept(now)).await
     }
 
     async fn test_more(&self, head: Run, request: &PlanRequest, now: Timestamp) -> Answer<Run> {
@@ -70,7 +91,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             return Ok(head);
         }
         let commit = self.commit(&head).await?;
-        let Ok(plan) = self.plan_of(&head, &commit).await? else { return Ok(head) };
+        let Ok(plan) = self.plan_of(&head, &commit, None).await? else { return Ok(head) };
         let reach = self.reach(&head, request.pull_request.zip(request.base.as_ref())).await?;
         let mut tasks = tasks_of(&head.id, &plan, None);
         self.choose(&head, &plan, &commit, &reach, &mut tasks).await?;

@@ -8,6 +8,7 @@ mod delivery;
 mod failure;
 mod front;
 mod join;
+mod manifests;
 mod preview;
 mod source;
 mod take;

@@ -2,10 +2,10 @@
 
 use domain::files::LARGEST_FILE;
 use domain::files::pipeline::PIPELINE_FILE;
-use domain::ids::{RunId, Sha, Trust};
+use domain::ids::{EnvironmentName, RunId, Sha, Trust};
 use domain::keys;
 use domain::message::Base;
-use domain::planning::plan;
+use domain::planning::plan_for;
 use domain::ports::{Answer, Artifacts, Changes, Fault, Queue};
 use domain::report::NewLines;
 use domain::run::{Problem, Run};
@@ -41,8 +41,13 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     }
 
     /// The plan, or what in the commit's own files forbids one. What a stranger's change runs is said by the base's
-    /// pipeline file, never by its own.
-    pub(crate) async fn plan_of(&self, head: &Run, commit: &Commit) -> Answer<Result<Plan, Vec<Problem>>> {
+    /// pipeline file, never by its own. With an environment it is the plan of a delivery there.
+    pub(crate) async fn plan_of(
+        &self,
+        head: &Run,
+        commit: &Commit,
+        environment: Option<&EnvironmentName>,
+    ) -> Answer<Result<Plan, Vec<Problem>>> {
         // One byte more than allowed, so that a larger file is seen to be too large.
         let most = LARGEST_FILE as u64 + 1;
         let file = match head.id.trust {
@@ -59,7 +64,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
                 self.commit_of(&base, head.installation).await?.file(PIPELINE_FILE, most)?
             }
         };
-        Ok(plan(file.as_deref(), &commit.tree()?))
+        Ok(plan_for(file.as_deref(), &commit.tree()?, environment))
     }
 
     /// What the commit changes since it left the pull request's base. What of it is new is kept for whoever reads the

@@ -90,11 +90,12 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             return Ok(ended);
         }
         let commit = self.commit(head).await?;
-        let plan = match self.plan_of(head, &commit).await? {
+        let target = delivery::target(operator, request).map(|(environment, _)| environment);
+        let plan = match self.plan_of(head, &commit, target).await? {
             Ok(plan) => plan,
             Err(problems) => return Ok(head.ended_early(RunOutcome::Invalid(problems), now)),
         };
-        if delivery::target(operator, request).is_none() && self.is_left_alone(head, &plan, request).await? {
+        if target.is_none() && self.is_left_alone(head, &plan, request).await? {
             return Ok(head.ended_early(RunOutcome::Skipped(DRAFT.to_owned()), now));
         }
         let (delivery, note) =

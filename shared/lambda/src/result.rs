@@ -37,20 +37,54 @@ pub async fn read_result(
     within: &str,
     digest: Option<&str>,
 ) -> Answer<Option<ResultFiles>> {
-    match artifacts.get(&keys::result(folder), LARGEST_RESULT).await? {
-        Some(bytes) if digest.is_some_and(|digest| hex::encode(Sha256::digest(&bytes)) != digest) => {
+    let Some(bytes) = uploaded(artifacts, folder, digest).await? else { return Ok(None) };
+    Ok(Some(
+        unpack(bytes, within)
+            .map_err(|error| Fault::retry("cannot read the build's result", error))
+            .unwrap_or_else(|fault| {
+                tracing::warn!(folder, fault = fault.chain(), "the build's result counts as missing");
+                ResultFiles::new()
+            }),
+    ))
+}
+
+/// The bytes that CodeBuild uploaded.
+async fn uploaded(artifacts: &impl Artifacts, folder: &str, digest: Option<&str>) -> Answer<Option<Vec<u8>>> {
+    let bytes = artifacts.get(&keys::result(folder), LARGEST_RESULT).await?;
+    Ok(bytes.filter(|bytes| {
+        let is_other = digest.is_some_and(|digest| hex::encode(Sha256::digest(bytes)) != digest);
+        if is_other {
             tracing::warn!(folder, "the result is not what CodeBuild uploaded; it counts as missing");
-            Ok(None)
         }
-        Some(bytes) => Ok(Some(
-            unpack(bytes, within)
-                .map_err(|error| Fault::retry("cannot read the build's result", error))
-                .unwrap_or_else(|fault| {
-                    tracing::warn!(folder, fault = fault.chain(), "the build's result counts as missing");
-                    ResultFiles::new()
-                }),
-        )),
-        None => Ok(None),
+        !is_other
+    }))
+}
+
+/// What a build left behind whose entries are too many, or too large, to be held together.
+#[derive(Debug)]
+pub struct BuildResult(ZipArchive<Cursor<Vec<u8>>>);
+
+impl BuildResult {
+    /// The result in a build's folder; none where it cannot be read, or is not what CodeBuild says it uploaded
+    /// (`digest`, as for [`read_result`]).
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn read(
+        artifacts: &impl Artifacts,
+        folder: &str,
+        digest: Option<&str>,
+    ) -> Answer<Option<Self>> {
+        let bytes = uploaded(artifacts, folder, digest).await?;
+        Ok(bytes.and_then(|bytes| ZipArchive::new(Cursor::new(bytes)).ok()).map(Self))
+    }
+
+    /// An entry of at most `most` bytes; none where there is no such entry, or it is larger or broken.
+    pub fn entry(&mut self, name: &str, most: u64) -> Option<Vec<u8>> {
+        let mut content = Vec::new();
+        // The uncompressed size is the writer's claim: what comes out counts.
+        self.0.by_name(name).ok()?.take(most + 1).read_to_end(&mut content).ok()?;
+        (content.len() as u64 <= most).then_some(content)
     }
 }
 

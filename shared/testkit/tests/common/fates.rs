@@ -2,9 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use domain::ids::{Digest, Stage, TaskId};
+use domain::ids::{Digest, Stage, Subject, TaskId};
 use domain::ports::BuildState;
-use testkit::builders::{a_digest, green_result, red_result, shared_result};
+use testkit::builders::{a_digest, a_manifest, a_zip, green_result, red_result, shared_result};
 use testkit::fakes::{FakeBuild, World};
 
 /// Ends a build, red or green by its tasks; answers it as it ended.
@@ -25,6 +25,9 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: impl Fn(&TaskId) -> b
             .find(|project| project.all().iter().any(|known| known.id == build.id))?;
         return project.end(&build.id, BuildState::Succeeded, None);
     }
+    if tasks[0].subject == Subject::Manifests {
+        return rendered(world, build, is_red(tasks[0]));
+    }
     if is_red(tasks[0]) {
         return world.image_builds.end(&build.id, BuildState::Failed, Some("BUILD: exit status 1"));
     }
@@ -33,6 +36,24 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: impl Fn(&TaskId) -> b
     let digest = digest_of(world, build);
     world.images.push(repository, &variables["SLIPWAY_TAG"], &digest);
     world.image_builds.end(&build.id, BuildState::Succeeded, None)
+}
+
+/// What Kustomize or Helm would have made of the services' manifests.
+fn rendered(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeBuild> {
+    let tasks = world.store.tasks_of(&build.request.attempts[0].run);
+    let services = tasks.iter().filter(|task| task.id.stage == Stage::Deploy).filter_map(|task| task.spec.service());
+    let streams = services
+        .filter(|service| service.rendering.is_some())
+        .map(|service| (format!("{}/manifests.yaml", service.name), a_manifest(service)));
+    let (files, end) = if is_red {
+        (vec![("error.txt".to_owned(), "service-1: no such field".to_owned())], BuildState::Failed)
+    } else {
+        (streams.collect(), BuildState::Succeeded)
+    };
+    let result = a_zip(&files);
+    world.artifacts.store(&format!("{}/result.zip", build.request.result), result.clone());
+    world.renders.end_leaving(&build.id, end, &result);
+    world.renders.all().into_iter().find(|known| known.id == build.id)
 }
 
 /// Every build makes an image of its own, the same again in every play.

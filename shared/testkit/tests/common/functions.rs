@@ -9,7 +9,7 @@ use lambda::{
     Attributes, BatchResponse, Record, SqsEvent, StageFunction, StageWork, each, each_stage_message,
 };
 use serde_json::Value;
-use slipway_build::ImageBuilds;
+use slipway_build::{BuildStage, ImageBuilds, ManifestBuilds};
 use slipway_deploy::Deployment;
 use slipway_notify::Notifier;
 use slipway_plan::Planner;
@@ -29,8 +29,8 @@ pub struct Functions {
     webhook: Webhook<MemoryStore, MemoryQueue, MemorySecrets>,
     plan: Planner<MemoryStore, MemoryQueue, MemoryArtifacts, MemoryGitHub>,
     test: Tests<MemoryStore, MemoryBuilds, MemoryArtifacts>,
-    build: ImageBuilds<MemoryBuilds, MemoryArtifacts, MemoryImages>,
-    publish: Publishing<MemoryImages>,
+    build: BuildStage<MemoryBuilds, MemoryArtifacts, MemoryImages>,
+    publish: Publishing<MemoryStore, MemoryImages>,
     deploy: Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>,
     verify: Verification<MemoryStore, MemoryCluster>,
     notify: Notifier<MemoryStore, MemoryQueue, MemoryGitHub, MemoryChat, MemoryPost>,
@@ -46,6 +46,7 @@ impl Functions {
             tests,
             untrusted,
             image_builds,
+            renders,
             images,
             github,
             chat,
@@ -76,13 +77,16 @@ impl Functions {
                 artifacts: artifacts.clone(),
                 secrets_prefix: "slipway/test/".to_owned(),
             },
-            build: ImageBuilds {
-                builds: image_builds,
-                artifacts: artifacts.clone(),
-                images: images.clone(),
-                base_image: None,
+            build: BuildStage {
+                images: ImageBuilds {
+                    builds: image_builds,
+                    artifacts: artifacts.clone(),
+                    images: images.clone(),
+                    base_image: None,
+                },
+                manifests: ManifestBuilds { builds: renders, artifacts: artifacts.clone() },
             },
-            publish: Publishing { images },
+            publish: Publishing { store: store.clone(), images },
             deploy: Deployment { store: store.clone(), artifacts, cluster: cluster.clone() },
             verify: Verification { store: store.clone(), cluster },
             notify: Notifier {

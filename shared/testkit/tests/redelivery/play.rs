@@ -15,7 +15,7 @@ use domain::spec::Plan;
 use domain::time::Timestamp;
 use serde_json::Value;
 use testkit::builders::{a_commit_of, a_push, a_sha};
-use testkit::fakes::{Received, World};
+use testkit::fakes::{MemoryBuilds, Received, World};
 
 use crate::coverage::{Met, met_by};
 use crate::fates::end_build;
@@ -350,7 +350,7 @@ impl Play {
     }
 
     fn running(&self) -> Vec<testkit::fakes::FakeBuild> {
-        [self.world.tests.running(), self.world.untrusted.running(), self.world.image_builds.running()]
-            .concat()
+        let World { tests, untrusted, image_builds, renders, .. } = &self.world;
+        [tests, untrusted, image_builds, renders].map(MemoryBuilds::running).concat()
     }
 }

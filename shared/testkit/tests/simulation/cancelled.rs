@@ -108,7 +108,7 @@ fn cancelled_or(world: &World, good: &Ending) -> Result<(), TestCaseError> {
         prop_assert!(!rollout, "{} was begun in a cancelled run", task.id);
         if task.outcome() == Some(Outcome::Cancelled) {
             let of_task = |build: &testkit::fakes::FakeBuild| build.request.attempts[0] == task.attempt_id();
-            for project in [&world.tests, &world.image_builds] {
+            for project in [&world.tests, &world.image_builds, &world.renders] {
                 let late = project
                     .all()
                     .into_iter()

@@ -10,7 +10,7 @@ use domain::message::QueueName;
 use domain::time::Timestamp;
 use fastrand::Rng;
 use serde_json::Value;
-use testkit::fakes::{FakeBuild, Received, Trouble, World};
+use testkit::fakes::{FakeBuild, MemoryBuilds, Received, Trouble, World};
 
 use crate::functions::Functions;
 
@@ -265,8 +265,8 @@ impl<'a> Scheduler<'a> {
     }
 
     fn running(&self) -> Vec<FakeBuild> {
-        [self.world.tests.running(), self.world.untrusted.running(), self.world.image_builds.running()]
-            .concat()
+        let World { tests, untrusted, image_builds, renders, .. } = &self.world;
+        [tests, untrusted, image_builds, renders].map(MemoryBuilds::running).concat()
     }
 
     /// A disturbed build takes up to ten minutes, so that sweeps and old intents come before its end.

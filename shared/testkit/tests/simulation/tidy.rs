@@ -26,7 +26,7 @@ pub fn tidy(world: &World) -> Result<(), TestCaseError> {
 pub fn settled(world: &World) -> Result<(), TestCaseError> {
     prop_assert_eq!(world.store.lock_holders(), vec![], "the lock is free");
     prop_assert!(world.queue.is_empty(), "nothing waits");
-    for project in [&world.tests, &world.untrusted, &world.image_builds] {
+    for project in [&world.tests, &world.untrusted, &world.image_builds, &world.renders] {
         let mut started = BTreeMap::new();
         for build in project.all() {
             for attempt in build.request.attempts {

@@ -6,6 +6,7 @@ use domain::spec::Plan;
 use testkit::builders::{a_component, a_sha, name};
 use testkit::fakes::Fate;
 
+use super::build_manifests::rendered;
 use super::people::{a_bad_release, a_release_that_will_not_heal, again, delivered, redriven, rehearsed};
 use super::plan::offered;
 use super::{DEPLOY, TIMER, VERIFY, services};
@@ -15,6 +16,14 @@ use crate::play::Play;
 const SERVICE: &str = "deploy/service-1";
 
 pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "applies what a build has rendered",
+        does: &["store.case", "artifacts.get", "artifacts.put", "cluster.apply"],
+        before: |play| {
+            play.push(1, &rendered(1));
+            play.until(DEPLOY, &["deploy/service-1"])
+        },
+    },
     Scenario {
         name: "takes the lock and applies",
         does: &[

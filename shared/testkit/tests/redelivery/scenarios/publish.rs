@@ -1,10 +1,21 @@
 //! publish.
 
+use std::time::Duration;
+
+use domain::scan::{Finding, FindingSeverity, Findings, Scan};
+use serde_json::json;
+use testkit::builders::a_sha;
+use testkit::fakes::World;
+
 use super::people::{again, again_with_all, delivered, redriven};
-use super::{PUBLISH, services};
+use super::{PUBLISH, TIMER, services};
 use crate::harness::Scenario;
+use crate::play::Play;
 
 const SERVICE: &str = "publish/service-1";
+const REPOSITORY: &str = "vive-sphere/service-1";
+const SCAN: &str = "ECR Image Scan";
+const VERIFIED: &str = "\"verified\"";
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -32,6 +43,84 @@ pub const SCENARIOS: &[Scenario] = &[
             let call = play.until(PUBLISH, &[SERVICE]);
             play.world.images.delete_all("vive-sphere/service-1");
             call
+        },
+    },
+    Scenario {
+        name: "finds a scan under way and waits for it",
+        does: &["images.scan", "store.write_task", "store.await_scan", "queue.send"],
+        before: |play| {
+            a_slow_scan(play);
+            play.push(1, &services(1));
+            play.until(PUBLISH, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "hears that the scan has ended",
+        does: &["store.awaiting_scan", "images.scan", "images.tag", "store.write_both", "queue.send"],
+        before: |play| {
+            a_slow_scan(play);
+            play.push(1, &services(1));
+            play.until(PUBLISH, &[SCAN])
+        },
+    },
+    Scenario {
+        name: "asks for the scan on its timer, as its event is lost",
+        does: &["store.await_scan", "images.scan", "images.tag", "store.write_both"],
+        before: |play| {
+            a_slow_scan(play);
+            play.push(1, &services(1));
+            play.lose(PUBLISH, &[SCAN]);
+            play.until(PUBLISH, &[SERVICE, TIMER])
+        },
+    },
+    Scenario {
+        name: "hears of a scan that nobody waits for",
+        does: &["store.awaiting_scan"],
+        before: |play| {
+            delivered(play);
+            tell(&play.world);
+            play.until(PUBLISH, &[SCAN])
+        },
+    },
+    Scenario {
+        name: "keeps an image back, which ends the run",
+        does: &["images.scan", "store.write_both", "store.unlock"],
+        before: |play| {
+            let worst = Finding::new("CVE-2026-1", FindingSeverity::Critical, Some("openssl 3.0.1"), None);
+            let found = Findings::new([(FindingSeverity::Critical, 1)], vec![worst]);
+            play.world.images.scans(REPOSITORY, Scan::Complete(found));
+            play.push(1, &services(1));
+            play.until(PUBLISH, &[SERVICE])
+        },
+    },
+    Scenario {
+        name: "tags the image of a verified release",
+        does: &["store.releases", "images.tag"],
+        before: |play| {
+            play.push(1, &services(1));
+            play.until(PUBLISH, &[VERIFIED])
+        },
+    },
+    Scenario {
+        name: "hears late of a verified release, when a newer one is verified",
+        does: &["store.releases", "images.tag"],
+        before: |play| {
+            play.push(1, &services(1));
+            let late = play.until(PUBLISH, &[VERIFIED]);
+            play.push(2, &services(1));
+            play.rest().expect("it comes to rest");
+            late
+        },
+    },
+    Scenario {
+        name: "two releases of a service are verified at about the same time",
+        does: &["store.releases", "images.tag"],
+        before: |play| {
+            play.push(1, &services(1));
+            let first = play.until(PUBLISH, &[VERIFIED]);
+            play.push(2, &services(1));
+            play.beside = Some(first);
+            play.until(PUBLISH, &[VERIFIED])
         },
     },
     Scenario {
@@ -65,3 +154,22 @@ pub const SCENARIOS: &[Scenario] = &[
         before: |play| redriven(play, "images.holds"),
     },
 ];
+
+/// The scan of the first commit's image takes ten minutes, and its event tells its end.
+fn a_slow_scan(play: &mut Play) {
+    play.world.images.scans(REPOSITORY, Scan::InProgress);
+    play.later(Duration::from_mins(10), |world| {
+        world.images.scans(REPOSITORY, Scan::Complete(Findings::default()));
+        tell(world);
+    });
+}
+
+/// ECR tells that the image of the first commit is scanned.
+fn tell(world: &World) {
+    let digest = &world.images.tags(REPOSITORY)[a_sha(1).as_str()];
+    let detail = json!({
+        "scan-status": "COMPLETE", "repository-name": REPOSITORY, "image-digest": digest, "image-tags": [a_sha(1)],
+    });
+    let event = json!({ "detail-type": SCAN, "source": "aws.ecr", "detail": detail });
+    world.queue.put(PUBLISH, &event.to_string(), Duration::ZERO);
+}
