@@ -19,6 +19,7 @@ EARLIER_DIGEST = "sha256:" + "b" * 64
 
 DOCKER = f"""#!/bin/sh
 printf '%s\\n' "$DOCKER_BUILDKIT docker $*" >> "$CALLS"
+[ -z "${{SLIPWAY_DOCKERHUB_TOKEN:-}}" ] || printf '%s\\n' "$1 has the token" >> "$CALLS"
 case "$1 $2" in
   "version "*) echo "${{DOCKER_VERSION:-20.10.24+dfsg1}}" ;;
   "buildx "*) exit "${{BUILDX:-1}}" ;;
@@ -29,7 +30,7 @@ case "$1 $2" in
     echo "{'c' * 40}: digest: {DIGEST} size: 1358" ;;
   "pull --quiet") exit "${{PULL:-0}}" ;;
   "pull "*) echo "Digest: {EARLIER_DIGEST}" ;;
-  "login "*) cat >> "$CALLS" ;;
+  "login "*) cat >> "$CALLS"; echo >> "$CALLS"; exit "${{LOGIN:-0}}" ;;
 esac
 """
 PYTHON3 = f"""#!/bin/sh
@@ -355,6 +356,27 @@ class Image(BuildSpecification):
         (login,) = self.calls("login ")
         self.assertTrue(login.endswith("--password-stdin registry.example"))
         self.assertEqual(self.calls("password")[-1], "password")
+
+    def test_docker_hub_gets_its_login_before_the_build_and_nobody_else_the_token(self):
+        secret = {
+            "SLIPWAY_DOCKERHUB_USERNAME": "vivesphere",
+            "SLIPWAY_DOCKERHUB_TOKEN": "swordfish",
+        }
+        files = self.run_build(**secret, SLIPWAY_CACHE_FROM="registry.example/bots:earlier")
+        self.assertEqual(files["digest"], DIGEST)
+        calls = self.calls("")
+        login = calls.index("1 docker login --username vivesphere --password-stdin")
+        build = calls.index(self.build_call())
+        self.assertIn("swordfish", calls[login:build], "through standard input")
+        self.assertNotIn("swordfish", "".join(self.calls("docker ")) + "".join(files.values()))
+        self.assertEqual(self.calls("has the token"), ["version has the token", "login has the token"])
+
+    def test_a_login_that_docker_hub_refuses_is_told(self):
+        files = self.run_build(SLIPWAY_DOCKERHUB_TOKEN="swordfish", LOGIN="1")
+        self.assertEqual(files["exit-code"], "125")
+        self.assertIn("Docker Hub refused the login", files["log.txt"])
+        self.assertNotIn("swordfish", "".join(files.values()))
+        self.assertFalse([call for call in self.calls("docker build ") if "--help" not in call])
 
     def test_a_cache_that_is_gone_stops_nothing(self):
         files = self.run_build(SLIPWAY_CACHE_FROM="registry.example/bots:gone", PULL="1")

@@ -43,6 +43,7 @@ pub(crate) async fn play(sam: &Sam, look: &Look) -> anyhow::Result<BTreeSet<Stri
     steps.publish().await?;
     steps.deploy().await?;
     steps.verify().await?;
+    steps.tagged().await?;
     steps.notify().await?;
     start_api(sam, look).await.context("`sam local start-api`")?;
     Ok(steps.invoked)
@@ -195,6 +196,23 @@ impl Steps<'_> {
         let state = self.look.head().await?.state;
         ensure!(state == RunState::Finished(RunOutcome::Passed), "the run is {state:?}");
         Ok(())
+    }
+
+    /// verify has sent publish a message, which lies on its queue: the example says the same.
+    async fn tagged(&mut self) -> anyhow::Result<()> {
+        let tag = "env-development";
+        ensure!(!self.look.is_tagged(tag).await?, "`{tag}` is there before the release was verified");
+        self.invoke("PublishFunction", "ecr-publish-scan", async |_: &Look, answer: &Answer| {
+            all_taken(answer)?;
+            Ok("nobody waits for the scan of that image any more")
+        })
+        .await?;
+        self.invoke("PublishFunction", "publish-verified", async |look: &Look, answer: &Answer| {
+            all_taken(answer)?;
+            ensure!(look.is_tagged(tag).await?, "no image is tagged `{tag}`");
+            Ok(format!("the verified image is tagged `{tag}`"))
+        })
+        .await
     }
 
     async fn notify(&mut self) -> anyhow::Result<()> {

@@ -1,22 +1,110 @@
-//! Reads the built image back from the registry by its digest and tags it for people. What the registry does not
-//! hold does not pass.
+//! Reads the built image back from the registry by its digest, waits for the registry's scan of it, and tags it for
+//! people. What the registry does not hold, and what the scan finds too bad, does not pass.
 
+mod tags;
+
+use std::time::Duration;
+
+use domain::message::{Scanned, Verified, Wake};
 use domain::next::Learned;
-use domain::ports::{Answer, Fault, Images};
-use domain::task::{Output, Verdict};
-use domain::time::Timestamp;
-use jiff::tz::TimeZone;
+use domain::ports::{Answer, Environments, Fault, Images, Scans};
+use domain::scan::Gate;
+use domain::task::{Output, PinnedImage, State, Verdict};
 use lambda::{Case, StageWork};
+
+/// When the scan is asked for again where no event tells its end: events are sent at best effort, and scans of the
+/// enhanced kind end without one.
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// The stage's work with its ports.
 #[derive(Debug)]
-pub struct Publishing<I> {
+pub struct Publishing<S, I> {
+    /// Verified releases, and who waits for a scan.
+    pub store: S,
     /// The registry.
     pub images: I,
 }
 
-impl<I: Images> StageWork for Publishing<I> {
+impl<S: Environments + Scans, I: Images> StageWork for Publishing<S, I> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
+        let image = Built::of(case)?;
+        match self.look(case, &image, Duration::ZERO).await? {
+            Seen::Ended(verdict) => Ok(Learned::Concluded(verdict)),
+            // The state remembers since when the scan is waited for.
+            Seen::Waits(_) => Ok(Learned::Started { handle: "scan".to_owned() }),
+        }
+    }
+
+    async fn observe(&self, case: &Case<'_>, _handle: &str) -> Answer<Learned> {
+        let image = Built::of(case)?;
+        let waited = match case.task.state {
+            State::Running { since, .. } => case.now.since(since),
+            _ => Duration::ZERO,
+        };
+        // Before it is asked for: whatever ends after that finds who waits.
+        let waiting = Wake { run: case.task.run.clone(), task: case.task.id.clone(), timer: None };
+        let awaited = Scanned { repository: image.name.to_owned(), digest: image.pinned.digest.clone() };
+        self.store.await_scan(&awaited, &waiting, case.now).await?;
+        match self.look(case, &image, waited).await? {
+            Seen::Ended(verdict) => Ok(Learned::Concluded(verdict)),
+            Seen::Waits(longest) => Ok(Learned::InProgress { ask_again: Some(AGAIN.min(longest)) }),
+        }
+    }
+
+    async fn verified(&self, verified: &Verified) -> Answer<()> {
+        tags::follow(&self.store, &self.images, verified).await
+    }
+
+    async fn awaiting(&self, scanned: &Scanned) -> Answer<Vec<Wake>> {
+        self.store.awaiting_scan(scanned).await
+    }
+}
+
+/// What the registry says of an image.
+enum Seen {
+    /// Enough for a verdict.
+    Ended(Verdict),
+    /// Its scan goes on; it is waited for so long at most.
+    Waits(Duration),
+}
+
+impl<S: Environments + Scans, I: Images> Publishing<S, I> {
+    async fn look(&self, case: &Case<'_>, image: &Built<'_>, waited: Duration) -> Answer<Seen> {
+        let Built { name, pinned } = *image;
+        if !self.images.holds(name, &pinned.digest).await? {
+            let summary =
+                format!("the registry does not hold `{pinned}`; somebody deleted it after its build");
+            return Ok(Seen::Ended(Verdict::failed(summary, Output::None)));
+        }
+        let policy = case.head.delivery.as_ref().map(|delivery| delivery.policy.scan).unwrap_or_default();
+        let mut words = String::new();
+        if policy.asks() {
+            match policy.judge(&self.images.scan(name, &pinned.digest).await?, waited) {
+                Gate::Open(said) => words = format!("; {said}"),
+                Gate::Wait(longest) => return Ok(Seen::Waits(longest)),
+                Gate::Shut { summary, evidence } => {
+                    return Ok(Seen::Ended(Verdict::failed(summary, Output::Evidence(evidence))));
+                }
+            }
+        }
+        let head = case.head;
+        let tag = tags::for_people(&head.origin.branch, head.created, head.id.sha.short());
+        self.images.tag(name, &pinned.digest, &tag).await?;
+        let output = Output::Image { image: pinned.clone(), log: None };
+        Ok(Seen::Ended(Verdict::passed(format!("published as `{tag}`{words}"), output)))
+    }
+}
+
+/// The image that the task's build has made.
+#[derive(Clone, Copy)]
+struct Built<'a> {
+    /// The registry's repository.
+    name: &'a str,
+    pinned: &'a PinnedImage,
+}
+
+impl<'a> Built<'a> {
+    fn of(case: &Case<'a>) -> Answer<Self> {
         let Some(Output::Image { image, .. }) =
             case.previous.and_then(|build| build.verdict()).map(|verdict| &verdict.output)
         else {
@@ -25,49 +113,6 @@ impl<I: Images> StageWork for Publishing<I> {
         let Some(spec) = case.task.spec.service().and_then(|service| service.image.as_ref()) else {
             return Err(Fault::reject(format!("task `{}` has no image", case.task.id)));
         };
-        if !self.images.holds(&spec.repository, &image.digest).await? {
-            let summary =
-                format!("the registry does not hold `{image}`; somebody deleted it after its build");
-            return Ok(Learned::Concluded(Verdict::failed(summary, Output::None)));
-        }
-        let tag = tag_for_people(&case.head.origin.branch, case.head.created, case.head.id.sha.short());
-        self.images.tag(&spec.repository, &image.digest, &tag).await?;
-        let output = Output::Image { image: image.clone(), log: None };
-        Ok(Learned::Concluded(Verdict::passed(format!("published as `{tag}`"), output)))
-    }
-
-    async fn observe(&self, case: &Case<'_>, _handle: &str) -> Answer<Learned> {
-        self.start(case, true).await
-    }
-}
-
-/// `<branch>-<date>-<short sha>`, in the characters that a tag allows
-/// (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests>).
-fn tag_for_people(branch: &str, created: Timestamp, short: &str) -> String {
-    let safe: String = branch
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
-        .take(80)
-        .collect();
-    let safe = safe.trim_start_matches(['.', '-']);
-    let seconds = i64::try_from(created.seconds()).unwrap_or(i64::MAX);
-    let date = jiff::Timestamp::from_second(seconds)
-        .unwrap_or(jiff::Timestamp::MAX)
-        .to_zoned(TimeZone::UTC)
-        .strftime("%Y%m%d")
-        .to_string();
-    format!("{safe}-{date}-{short}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_hold_only_what_a_registry_takes() {
-        let noon = Timestamp(1_795_435_200_000);
-        assert_eq!(tag_for_people("develop", noon, "abc1234"), "develop-20261123-abc1234");
-        assert_eq!(tag_for_people("feature/Größe", noon, "abc1234"), "feature-Gr--e-20261123-abc1234");
-        assert_eq!(tag_for_people("--x", noon, "abc1234"), "x-20261123-abc1234");
+        Ok(Self { name: &spec.repository, pinned: image })
     }
 }

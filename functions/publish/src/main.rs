@@ -22,6 +22,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = lambda::aws().await;
     let (store, queue, redelivery) =
         (Store::new(&aws, table), Queue::new(&aws, queues), Redelivery::new(&aws, own_queue, dead_letters));
-    let work = Publishing { images: Images::new(&aws, Variables::optional("REGISTRY")) };
+    let images = Images::new(&aws, Variables::optional("REGISTRY"));
+    let work = Publishing { store: store.clone(), images };
     lambda::serve_stage(Stage::Publish, &store, &queue, &redelivery, &work).await
 }

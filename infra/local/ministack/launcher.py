@@ -71,10 +71,12 @@ def serve(listener):
     raise_file_limit()
     from ministack import app
     from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc, sqs
+    from ministack.core.responses import error_response_json, json_response
+    from ministack.services import ecr, eventbridge, lambda_svc, sqs
 
     from faults import Functions
     from redelivery import hasten
+    from scans import Scans
     from wire import Wire, remember_callers
 
     # A finished batch wakes the pollers, finds nothing and would make the next message wait for 50 ms.
@@ -84,7 +86,8 @@ def serve(listener):
     let_requests_name_their_resources()
     take_loopback_for_tls(app)
     remember_what_texts_mean()
-    wire = Wire(app.app, remember_callers(lambda_svc), Functions(lambda_runtime))
+    scans = Scans(ecr, eventbridge, json_response, error_response_json)
+    wire = Wire(app.app, remember_callers(lambda_svc), Functions(lambda_runtime), scans)
     hasten(lambda_svc, sqs, lambda: wire.redelivery_seconds)
     answer(wire, listener)
 

@@ -2,6 +2,7 @@
 
 `GET /_slipway/requests` tells what was counted since the start or the last `DELETE` of the same path.
 `POST /_slipway/roles` gives the credentials of a role.
+`PUT /_slipway/scans/<repository>` decides what scans of images come to; see scans.py.
 `PUT /_slipway/faults` switches faults on for the calls of functions, `DELETE` off, `GET` tells what was done.
 """
 
@@ -15,14 +16,16 @@ from faults import Faults, worker_name
 
 CREDENTIAL = re.compile(rb"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 WORKER = re.compile(rb"app/(\S+)")
+SCANS = "/_slipway/scans/"
 S3_OBJECT = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 
 
 class Wire:
     """Stands before MiniStack's application."""
 
-    def __init__(self, app, callers, functions):
+    def __init__(self, app, callers, functions, scans):
         self.app = app
+        self.scans = scans
         self.callers = callers  # The names of functions by their access keys.
         self.functions = functions
         functions.doom_by(lambda: self.faults)
@@ -97,6 +100,13 @@ class Wire:
         elif route == ("POST", "/_slipway/roles"):
             wanted = json.loads(await body_of(receive))
             await answer(send, 200, assume(wanted["role"], wanted["session"]))
+        elif scope["path"].startswith(SCANS) and scope["method"] in ("PUT", "DELETE"):
+            repository = scope["path"].removeprefix(SCANS)
+            if scope["method"] == "PUT":
+                self.scans.decide(repository, json.loads(await body_of(receive)))
+            else:
+                self.scans.forget(repository)
+            await answer(send, 200, {})
         elif route == ("PUT", "/_slipway/faults"):
             settings = json.loads((await body_of(receive)) or b"{}")
             self.calm()

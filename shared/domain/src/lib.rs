@@ -16,6 +16,7 @@ pub mod ports;
 pub mod report;
 pub mod rerun;
 pub mod run;
+pub mod scan;
 pub mod selection;
 pub mod spec;
 pub mod task;

@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Asked;
-use crate::ids::{BranchName, DeliveryId, InvalidName, Line, RepositoryName, RunId, Sha, Stage, TaskId};
+use crate::ids::{
+    BranchName, DeliveryId, Digest, EnvironmentName, InvalidName, Line, RepositoryName, RunId, ServiceName,
+    Sha, Stage, TaskId,
+};
 use crate::rerun::Rerun;
 
 pub use reading::{TASK_VARIABLE, Unreadable, parse_message, parse_stage_message};
@@ -39,6 +42,10 @@ pub enum Message {
         /// The run.
         run: RunId,
     },
+    /// publish: a service whose release in an environment has been verified, so that its image should be tagged.
+    Verified(Verified),
+    /// publish: an image whose scan by the registry has ended.
+    Scanned(Scanned),
     /// notify: a run whose state should be told.
     Notify {
         /// The run.
@@ -71,6 +78,29 @@ pub struct Revive {
     pub version: u64,
 }
 
+/// A service whose release in an environment has been verified. Which release that is stands in the environment: a
+/// message that comes late, twice or out of order finds the newest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verified {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The service.
+    pub service: ServiceName,
+}
+
+/// An image whose scan by the registry has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scanned {
+    /// The registry's repository.
+    pub repository: String,
+    /// The image.
+    pub digest: Digest,
+}
+
 /// What a message on a stage's queue asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
@@ -84,15 +114,19 @@ pub enum Ask {
     Revive(Revive),
     /// To say what merging a run's pull request would change.
     Preview(RunId),
+    /// To tag the image of a verified release.
+    Verified(Verified),
+    /// To look at the tasks that wait for the scan of an image.
+    Scanned(Scanned),
 }
 
 impl Ask {
-    /// The tasks it is about, as plain wakes.
+    /// The tasks it names, as plain wakes.
     pub fn wakes(&self) -> Vec<Wake> {
         match self {
             Self::Wake(wake) => vec![wake.clone()],
             Self::Built(wakes) => wakes.clone(),
-            Self::Preview(_) => Vec::new(),
+            Self::Preview(_) | Self::Verified(_) | Self::Scanned(_) => Vec::new(),
             Self::Rerun(Rerun { run, task, .. }) | Self::Revive(Revive { run, task, .. }) => {
                 vec![Wake { run: run.clone(), task: task.clone(), timer: None }]
             }
@@ -264,6 +298,7 @@ impl Message {
             Self::Rerun(rerun) => QueueName::Stage(rerun.task.stage),
             Self::Revive(revive) => QueueName::Stage(revive.task.stage),
             Self::Preview { .. } => QueueName::Stage(Stage::Deploy),
+            Self::Verified(_) | Self::Scanned(_) => QueueName::Stage(Stage::Publish),
             Self::Notify { .. } => QueueName::Notify,
         }
     }

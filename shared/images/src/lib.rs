@@ -1,9 +1,11 @@
 //! Repositories and images in ECR.
 //!
-//! Tags cannot be moved, but those that begin as [`MOVABLE`] says. Answers are compared by digest: a registry may
+//! Tags cannot be moved, but those that begin as [`MOVABLE_TAGS`] says. Answers are compared by digest: a registry may
 //! answer the question for one tag with a sibling of the same digest.
 
 mod image;
+mod lifecycle;
+mod scan;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
@@ -15,16 +17,17 @@ use aws_sdk_ecr::types::{
     ImageTagMutabilityExclusionFilter, ImageTagMutabilityExclusionFilterType, Repository,
 };
 use domain::ids::Digest;
-use domain::ports::{Answer, Fault};
+use domain::ports::{Answer, Fault, MOVABLE_TAGS};
+use domain::scan::Scan;
 
-/// How the tags begin that may be moved: layer caches, and what an environment runs.
-pub const MOVABLE: [&str; 2] = ["cache", "env-"];
+pub use lifecycle::{InvalidLifecycle, Lifecycle};
 
 /// The account's registry.
 #[derive(Debug, Clone)]
 pub struct Images {
     client: Client,
     registry: Option<String>,
+    lifecycle: Option<Lifecycle>,
 }
 
 impl Images {
@@ -32,7 +35,13 @@ impl Images {
     /// images are pushed and pulled elsewhere than ECR says, such as `127.0.0.1:4566`.
     pub fn new(config: &SdkConfig, registry: Option<String>) -> Self {
         let registry = registry.map(|host| host.trim_end_matches('/').to_owned());
-        Self { client: Client::new(config), registry }
+        Self { client: Client::new(config), registry, lifecycle: None }
+    }
+
+    /// The same registry, whose new repositories get this lifecycle policy.
+    #[must_use]
+    pub fn with_lifecycle(self, lifecycle: Option<Lifecycle>) -> Self {
+        Self { lifecycle, ..self }
     }
 
     fn address(&self, name: &str, repository: Option<&Repository>) -> Answer<String> {
@@ -63,7 +72,7 @@ impl Images {
     async fn create_repository(&self, name: &str) -> Answer<Option<Repository>> {
         let what = || format!("repository `{name}` cannot be created");
         let encryption = EncryptionConfiguration::builder().encryption_type(EncryptionType::Aes256).build();
-        let movable = MOVABLE.into_iter().map(movable).collect::<Result<_, _>>();
+        let movable = MOVABLE_TAGS.into_iter().map(movable).collect::<Result<_, _>>();
         let sent = self
             .client
             .create_repository()
@@ -92,13 +101,17 @@ impl Images {
 
 impl domain::ports::Images for Images {
     async fn ensure_repository(&self, name: &str) -> Answer<String> {
-        if let Some(found) = self.find_repository(name).await? {
-            return self.address(name, Some(&found));
+        let repository = match self.find_repository(name).await? {
+            Some(found) => Some(found),
+            None => match self.create_repository(name).await? {
+                Some(created) => Some(created),
+                None => self.find_repository(name).await?,
+            },
+        };
+        if let Some(repository) = &repository {
+            self.give_lifecycle(name, repository).await?;
         }
-        if let Some(created) = self.create_repository(name).await? {
-            return self.address(name, Some(&created));
-        }
-        self.address(name, self.find_repository(name).await?.as_ref())
+        self.address(name, repository.as_ref())
     }
 
     async fn digest(&self, repository: &str, tag: &str) -> Answer<Option<Digest>> {
@@ -111,6 +124,10 @@ impl domain::ports::Images for Images {
         Ok(answer.is_some_and(|read| read.wanted.is_some()))
     }
 
+    async fn scan(&self, repository: &str, digest: &Digest) -> Answer<Scan> {
+        self.ask_for_scan(repository, digest).await
+    }
+
     async fn tag(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
         let wanted = format!("`{repository}@{digest}` cannot be tagged `{tag}`");
         let missing = || Fault::reject(format!("{wanted}: the registry does not hold it"));
@@ -118,7 +135,7 @@ impl domain::ports::Images for Images {
         let image = answer.wanted.ok_or_else(missing)?;
         match answer.tagged.map(|image| image.digest()).transpose()? {
             Some(present) if present == *digest => Ok(()),
-            Some(present) if !MOVABLE.iter().any(|prefix| tag.starts_with(prefix)) => {
+            Some(present) if !MOVABLE_TAGS.iter().any(|prefix| tag.starts_with(prefix)) => {
                 Err(Fault::reject(format!("{wanted}: the tag names {present}")))
             }
             Some(_) | None => self.put(repository, image, digest, tag).await,

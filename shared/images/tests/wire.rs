@@ -1,5 +1,10 @@
 //! The registry against a local ECR, and against one in which somebody else is faster.
 
+#[path = "wire/lifecycle.rs"]
+mod lifecycle;
+#[path = "wire/scans.rs"]
+mod scans;
+
 use std::error::Error;
 
 use aws_config::SdkConfig;
@@ -184,7 +189,7 @@ async fn a_repository_that_another_made_meanwhile_is_taken() -> Outcome {
             refusal("RepositoryAlreadyExistsException")
         }
         (_, false) => refusal("RepositoryNotFoundException"),
-        (_, true) => (200, json!({ "repositories": [{ "repositoryUri": "registry/name" }] })),
+        (_, true) => (200, json!({ "repositories": [{ "repositoryUri": "registry/name", "createdAt": 1 }] })),
     })
     .await?;
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use domain::message::{Scanned, Verified, Wake};
 use domain::next::Learned;
 use domain::ports::{Answer, Fault};
 use domain::run::{Preview, Run};
@@ -34,6 +35,14 @@ pub trait StageWork: Sync {
     /// What merging the run's pull request would change, a sentence each; only deploy knows.
     fn preview(&self, _head: &Run, _preview: &Preview) -> impl Future<Output = Answer<Vec<String>>> + Send {
         async { Err(Fault::reject("this stage previews nothing")) }
+    }
+    /// Acts on a verified release; only publish does.
+    fn verified(&self, _verified: &Verified) -> impl Future<Output = Answer<()>> + Send {
+        async { Err(Fault::reject("this stage has nothing to do for a verified release")) }
+    }
+    /// The tasks that wait for the scan of an image; only publish knows them.
+    fn awaiting(&self, _scanned: &Scanned) -> impl Future<Output = Answer<Vec<Wake>>> + Send {
+        async { Err(Fault::reject("nothing of this stage waits for a scan")) }
     }
     /// Stops what was begun, also where no handle of it is recorded. A stage whose effect ends by itself within an
     /// invocation has nothing to stop.

@@ -41,6 +41,7 @@ stories! {
         numbers_only_grow,
         a_lock_has_one_holder,
         a_higher_number_overtakes,
+        who_waits_has_its_turn_or_is_told,
         an_older_release_replaces_nothing;
     lines:
         fronts_are_written_version_by_version,
@@ -52,4 +53,6 @@ stories! {
         a_repository_is_due_while_it_is_watched,
         runs_and_repositories_are_due_together,
         tips_are_written_version_by_version;
+    scans:
+        who_waits_is_found_by_the_image;
 }

@@ -1,7 +1,10 @@
 //! A MiniStack starts on a free port, answers as AWS does, and leaves nothing when dropped.
 
-use std::io::{Read, Write};
+mod support;
+
 use std::net::TcpStream;
+
+use support::ask;
 
 #[test]
 fn answers_and_leaves_nothing_behind() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,18 +40,4 @@ fn takes_state_changes_of_builds() -> Result<(), Box<dyn std::error::Error>> {
     assert!(of_codebuild.contains("\"FailedEntryCount\": 0"), "{of_codebuild}");
     assert!(of_others.contains("NotAuthorizedForSource"), "{of_others}");
     Ok(())
-}
-
-fn ask(port: u16, service: &str, target: &str, body: &str) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-    let length = body.len();
-    write!(
-        connection,
-        "POST / HTTP/1.0\r\nhost: localhost\r\nx-amz-target: {target}\r\ncontent-length: {length}\r\n\
-         content-type: application/x-amz-json-1.1\r\nauthorization: AWS4-HMAC-SHA256 \
-         Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n{body}"
-    )?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
-    Ok(answer)
 }

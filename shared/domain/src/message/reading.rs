@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Ask, Message, QueueName, Wake};
-use crate::ids::{AttemptId, Stage};
+use super::{Ask, Message, QueueName, Scanned, Wake};
+use crate::ids::{AttemptId, Digest, Stage};
 use crate::text;
 
 /// The variable by which a build names its task's attempt; where tasks share it, all of theirs, with spaces between.
@@ -25,6 +25,9 @@ pub enum Unreadable {
     /// An object, but not of a form that is known; one sentence for each field.
     #[error("{}", .0.join("; "))]
     Fields(Vec<String>),
+    /// An event about a scan, but not of the form that ECR documents.
+    #[error("the body is no ECR Image Scan: {0}")]
+    Scan(String),
     /// An event about a build, but not of the form that `CodeBuild` documents.
     #[error("the body is no CodeBuild Build State Change: {0}")]
     Event(String),
@@ -43,13 +46,15 @@ pub enum Unreadable {
 }
 
 /// Reads the body of a message of that queue; `CodeBuild`'s event on a stage's queue is the wake of the first task
-/// that it names.
+/// that it names, and ECR's is the message that an image is scanned.
 ///
 /// # Errors
 /// When it has no form that is known, or belongs on another queue.
 pub fn parse_message(body: &str, queue: QueueName) -> Result<Message, Unreadable> {
     let object = object_of(body)?;
-    let message = if is_event(&object) && matches!(queue, QueueName::Stage(_)) {
+    let message = if is_scan(&object) {
+        Message::Scanned(scanned_of(object)?)
+    } else if is_event(&object) && matches!(queue, QueueName::Stage(_)) {
         Message::Task(wakes_of(object)?.swap_remove(0))
     } else {
         typed(&object).map_err(|first| Unreadable::Fields(problems(&object, &first)))?
@@ -58,13 +63,13 @@ pub fn parse_message(body: &str, queue: QueueName) -> Result<Message, Unreadable
     if belongs == queue { Ok(message) } else { Err(Unreadable::Elsewhere(belongs)) }
 }
 
-/// Reads the body of a stage queue's message: a wake, a person's request, or `CodeBuild`'s event.
+/// Reads the body of a stage queue's message: a wake, a person's request, or an event of `CodeBuild` or ECR.
 ///
 /// # Errors
 /// As [`parse_message`].
 pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> {
     let object = object_of(body)?;
-    if is_event(&object) {
+    if is_event(&object) && !is_scan(&object) {
         let wakes = wakes_of(object)?;
         let elsewhere = wakes.iter().map(|wake| wake.task.stage).find(|named| *named != stage);
         return match elsewhere {
@@ -77,6 +82,8 @@ pub fn parse_stage_message(body: &str, stage: Stage) -> Result<Ask, Unreadable> 
         Message::Rerun(rerun) => Ok(Ask::Rerun(rerun)),
         Message::Revive(revive) => Ok(Ask::Revive(revive)),
         Message::Preview { run } => Ok(Ask::Preview(run)),
+        Message::Verified(verified) => Ok(Ask::Verified(verified)),
+        Message::Scanned(scanned) => Ok(Ask::Scanned(scanned)),
         other @ (Message::Plan(_)
         | Message::Tips { .. }
         | Message::Asked(_)
@@ -96,6 +103,11 @@ fn object_of(body: &str) -> Result<Map<String, Value>, Unreadable> {
 /// Whether it comes from `EventBridge`.
 fn is_event(object: &Map<String, Value>) -> bool {
     object.contains_key("detail-type")
+}
+
+/// Whether it tells of a scan.
+fn is_scan(object: &Map<String, Value>) -> bool {
+    object.get("detail-type").is_some_and(|kind| kind == SCAN)
 }
 
 fn typed<T: DeserializeOwned>(object: &Map<String, Value>) -> Result<T, String> {
@@ -178,6 +190,30 @@ fn wakes_of(object: Map<String, Value>) -> Result<Vec<Wake>, Unreadable> {
     let attempts = named.value.split(' ').map(str::parse::<AttemptId>);
     let wake = |attempt: AttemptId| Wake { run: attempt.run, task: attempt.task, timer: None };
     attempts.map(|attempt| attempt.map(wake).map_err(|_| Unreadable::Task)).collect()
+}
+
+/// The image whose scan has ended.
+fn scanned_of(object: Map<String, Value>) -> Result<Scanned, Unreadable> {
+    let event: ScanEvent = serde_json::from_value(Value::Object(object))
+        .map_err(|error| Unreadable::Scan(sentence("detail", &error.to_string())))?;
+    Ok(Scanned { repository: event.detail.repository_name, digest: event.detail.image_digest })
+}
+
+/// The `detail-type` of ECR's event about a scan of the basic kind. The enhanced kind has others, which nobody reads.
+const SCAN: &str = "ECR Image Scan";
+
+/// The part of that event that names the image
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>). What was found is asked for.
+#[derive(Deserialize)]
+struct ScanEvent {
+    detail: ScanDetail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ScanDetail {
+    repository_name: String,
+    image_digest: Digest,
 }
 
 /// The part of `CodeBuild Build State Change` that names the task
@@ -263,6 +299,36 @@ mod tests {
             ),
         ] {
             assert_eq!(reason(&body.replace("RUN", RUN), test), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_event_about_a_scan_names_the_image() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let event = |detail: Value| serde_json::json!({ "detail-type": SCAN, "detail": detail }).to_string();
+        let detail = serde_json::json!({
+            "scan-status": "COMPLETE", "repository-name": "vive-sphere/a", "image-digest": digest, "image-tags": [],
+        });
+        let Ok(Ask::Scanned(scanned)) = parse_stage_message(&event(detail.clone()), Stage::Publish) else {
+            panic!("it is a scan")
+        };
+        assert_eq!(
+            (scanned.repository.as_str(), scanned.digest.as_str()),
+            ("vive-sphere/a", digest.as_str())
+        );
+        assert_eq!(
+            reason(&event(detail), QueueName::Stage(Stage::Test)),
+            "a message of this kind and stage belongs on the `publish` queue"
+        );
+        for (detail, expected) in [
+            (serde_json::json!({}), "field `repository-name` is missing"),
+            (
+                serde_json::json!({ "repository-name": "a", "image-digest": "secret" }),
+                "field `detail` must be a image digest: `sha256:` and 64 lower-case hexadecimal digits",
+            ),
+        ] {
+            let told = reason(&event(detail), QueueName::Stage(Stage::Publish));
+            assert_eq!(told, format!("the body is no ECR Image Scan: {expected}"));
         }
     }
 

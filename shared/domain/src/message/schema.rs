@@ -62,6 +62,25 @@ pub fn messages() -> Value {
             &[run()],
             &["run"],
         ),
+        kind(
+            "verified",
+            "publish's queue: tag the image of the service's verified release in the environment. verify writes it; at any time, it finds the newest.",
+            &[
+                ("repository", repository("The repository")),
+                ("environment", text(&format!("^{ENVIRONMENT}$"), "The environment")),
+                ("service", text(&format!("^{SERVICE}$"), "The service")),
+            ],
+            &["repository", "environment", "service"],
+        ),
+        kind(
+            "scanned",
+            "publish's queue: look at the tasks that wait for the scan of an image. ECR's event says the same.",
+            &[
+                ("repository", words("The repository in the registry")),
+                ("digest", text("^sha256:[0-9a-f]{64}$", "The image")),
+            ],
+            &["repository", "digest"],
+        ),
         kind("notify", "notify's queue: tell the state of a run.", &[run()], &["run"]),
         kind(
             "tips",
@@ -73,6 +92,7 @@ pub fn messages() -> Value {
         asked(),
         gone(),
         build_event(),
+        scan_event(),
     ];
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -192,6 +212,25 @@ fn build_event() -> Value {
                 "description": format!("`additional-information.environment.environment-variables` holds `{}`: `<run>/<stage>/<subject>/<attempt>`, or several with spaces between", super::TASK_VARIABLE),
             },
         },
+        "required": ["detail-type", "detail"],
+    })
+}
+
+/// ECR's event: of everything in it only the image is read.
+fn scan_event() -> Value {
+    let detail = json!({
+        "type": "object",
+        "properties": {
+            "repository-name": words("The repository in the registry"),
+            "image-digest": text("^sha256:[0-9a-f]{64}$", "The image"),
+        },
+        "required": ["repository-name", "image-digest"],
+    });
+    json!({
+        "title": "ECR Image Scan",
+        "description": "publish's queue: ECR tells that the scan of an image has ended.",
+        "type": "object",
+        "properties": {"detail-type": {"const": "ECR Image Scan"}, "detail": detail},
         "required": ["detail-type", "detail"],
     })
 }

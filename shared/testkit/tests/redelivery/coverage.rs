@@ -1,7 +1,7 @@
 //! What the suite has met: a kind of message or a state of a task that it never meets fails the build.
 
 use domain::ids::Stage;
-use domain::message::{Message, QueueName, parse_stage_message};
+use domain::message::{Message, QueueName, parse_message, parse_stage_message};
 use domain::task::{State, Task};
 use testkit::fakes::World;
 
@@ -12,12 +12,14 @@ use crate::play::Call;
 pub type Met = (Handler, &'static str);
 
 /// The kinds of messages, as [`kind`] names them.
-pub const KINDS: [(Handler, &str); 6] = [
+pub const KINDS: [(Handler, &str); 8] = [
     (Handler::Plan, "plan"),
     (Handler::Plan, "tips"),
     (Handler::Plan, "asked"),
     (Handler::Plan, "gone"),
     (Handler::Deploy, "preview"),
+    (Handler::Publish, "verified"),
+    (Handler::Publish, "scanned"),
     (Handler::Notify, "notify"),
 ];
 
@@ -51,6 +53,8 @@ fn kind(message: &Message) -> &'static str {
         Message::Rerun(_) => "rerun",
         Message::Revive(_) => "revive",
         Message::Preview { .. } => "preview",
+        Message::Verified(_) => "verified",
+        Message::Scanned(_) => "scanned",
         Message::Notify { .. } => "notify",
     }
 }
@@ -73,7 +77,8 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
     let mut met = Vec::new();
     for received in batch {
         let handler = handler_of(received.queue);
-        met.extend(serde_json::from_str(&received.body).ok().map(|message| (handler, kind(&message))));
+        let message = parse_message(&received.body, received.queue).ok();
+        met.extend(message.map(|message| (handler, kind(&message))));
         if let QueueName::Stage(stage) = received.queue
             && let Ok(ask) = parse_stage_message(&received.body, stage)
         {
@@ -88,7 +93,7 @@ pub fn met_by(world: &World, call: &Call) -> Vec<Met> {
 
 /// Port calls that change nothing. Who dies around one of them is the one that died after the last effect before it,
 /// and whether it fails before or after its effect is the same.
-pub const READS: [&str; 34] = [
+pub const READS: [&str; 36] = [
     "artifacts.exists",
     "artifacts.get",
     "artifacts.get_file",
@@ -104,6 +109,7 @@ pub const READS: [&str; 34] = [
     "differences.changes",
     "images.digest",
     "images.holds",
+    "images.scan",
     "people.permission",
     "people.pull",
     "people.pulls_of",
@@ -111,6 +117,7 @@ pub const READS: [&str; 34] = [
     "source.branch_tip",
     "source.compare",
     "source.download",
+    "store.awaiting_scan",
     "store.case",
     "store.due",
     "store.entry",

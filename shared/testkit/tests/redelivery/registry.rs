@@ -13,8 +13,8 @@ use crate::coverage::{KINDS, Met, STAGE_KINDS, STATES, handler_of};
 pub fn not_met(handler: Handler, met: &BTreeSet<Met>) -> Vec<&'static str> {
     let is_stage = Stage::ALL.into_iter().any(|stage| handler_of(QueueName::Stage(stage)) == handler);
     let kinds = KINDS.into_iter().filter(|(of, _)| *of == handler).map(|(_, kind)| kind);
-    // publish and deploy conclude where they start: nothing of theirs goes on by itself.
-    let ends_at_once = matches!(handler, Handler::Publish | Handler::Deploy);
+    // deploy concludes where it starts: nothing of it goes on by itself.
+    let ends_at_once = matches!(handler, Handler::Deploy);
     let states = STATES.into_iter().filter(|state| !(ends_at_once && *state == "running"));
     let states = states.chain(STAGE_KINDS).filter(|_| is_stage);
     kinds.chain(states).filter(|word| !met.contains(&(handler, word))).collect()
