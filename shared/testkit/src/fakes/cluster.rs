@@ -250,7 +250,7 @@ impl Cluster for MemoryCluster {
         let now = self.clock.now();
         let look = |state: &mut State| match state.fate(&workload.name) {
             _ if !matches!(workload.kind.as_str(), "Deployment" | "Job") => Rollout::Complete,
-            _ if !state.objects.contains_key(workload) => {
+            _ if workload.kind == "Job" && !state.objects.contains_key(workload) => {
                 Rollout::Hopeless(vec![format!("{workload} does not exist")])
             }
             Fate::Hopeless { evidence } => Rollout::Hopeless(evidence),

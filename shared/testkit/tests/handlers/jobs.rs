@@ -7,7 +7,7 @@ use domain::keys;
 use domain::ports::{Environments as _, Release, Written};
 use domain::run::PhaseKind;
 use domain::spec::{OnFailure, Plan, RolloutSpec, ServiceSpec};
-use domain::task::{Output, PinnedImage, State, Task};
+use domain::task::{Output, PinnedImage, State, Task, Verdict};
 use slipway_deploy::Deployment;
 use slipway_verify::Verification;
 use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_sha, a_task, name};
@@ -175,19 +175,12 @@ async fn a_way_back_runs_no_job() {
     let stage = Stage::set(OnFailure::RollBack);
     wake(&stage.world, &stage.deploy, &stage.deploying).await;
     stage.world.clock.advance(TAKES);
-    for _ in 0..2 {
-        wake(&stage.world, &stage.deploy, &stage.deploying).await;
-    }
-    wake(&stage.world, &stage.verify, &stage.verifying).await;
-    stage.world.clock.advance(TAKES);
-    wake(&stage.world, &stage.verify, &stage.verifying).await;
-    let good = stage.verified().await.expect("it is verified");
-
-    let mut failed = stored(&stage.world, &stage.verify);
-    let mut bad = failed.verdict().expect("a verdict").clone();
-    bad.outcome = domain::task::Outcome::Failed;
-    bad.roll_back = Some(Box::new(good.clone()));
-    failed.state = State::Done { verdict: bad };
+    wake(&stage.world, &stage.deploy, &stage.deploying).await;
+    let (repository, service) = (&stage.deploy.run.repository, name("service-1"));
+    let releases = stage.world.store.releases(repository, &name("development"), &service).await;
+    let good = releases.expect("memory answers").0.expect("it is deployed");
+    let verdict = Verdict::failed("it did not serve", Output::None).rolling_back(Some(good));
+    let failed = Task { state: State::Done { verdict }, ..stage.verify.clone() };
     let spec = stage.deploy.spec.clone();
     let back = Task::new(stage.deploy.run.clone(), name("deploy/service-1+rollback@development"), spec);
     let head = stage.world.store.heads().remove(0);

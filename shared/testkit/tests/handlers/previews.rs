@@ -128,7 +128,7 @@ async fn it_is_told_once_as_the_environment_is_now() {
     for _ in 0..2 {
         assert_eq!(preview(&world).await, Disposition::Acknowledge);
     }
-    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would make Deployment `development/service-1`; make Service `development/service-1`");
+    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would make Service `development/service-1`; make Deployment `development/service-1`");
     assert!(world.cluster.applies().is_empty() && world.store.lock_holders().is_empty());
     let tells = serde_json::to_string(&Message::Notify { run: head(&world).id }).expect("plain data");
     let told = world.queue.waiting(QueueName::Notify).iter().filter(|body| **body == tells).count();
@@ -143,7 +143,7 @@ async fn what_would_be_refused_and_what_would_not_differ_is_told_too() {
         .cluster
         .decide("service-1", Fate::Refused { because: "spec.replicas: must be a number".to_owned() });
     preview(&world).await;
-    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would fail: Deployment `development/service-1`: spec.replicas: must be a number; fail: Service `development/service-1`: spec.replicas: must be a number");
+    insta::assert_snapshot!(told(&world), @"Once merged, `service-1`: in `development` it would fail: Service `development/service-1`: spec.replicas: must be a number; fail: Deployment `development/service-1`: spec.replicas: must be a number");
 
     // What runs is rendered from the same manifests.
     let world = proposed(&[MANIFEST]).await;
