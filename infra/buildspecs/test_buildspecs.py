@@ -1,14 +1,20 @@
-"""Runs the two build specifications with stand-ins for docker, pip and the checkers.
+"""Runs the build specifications with stand-ins for docker, pip, the checkers, kubectl and Helm.
 
     .slipway/venv/bin/python -m unittest discover infra/buildspecs
 """
 
+import base64
+import io
+import json
 import os
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
+import zipfile
+import zlib
 from pathlib import Path
 
 import yaml
@@ -36,7 +42,7 @@ esac
 PYTHON3 = f"""#!/bin/sh
 [ "$1" = "-I" ] && exec {sys.executable} "$@"
 [ "$1 $2" = "-m venv" ] || exit 64
-mkdir "$3/bin" && cp "$STAND_INS"/* "$3/bin"
+mkdir -p "$3/bin" && cp "$STAND_INS"/* "$3/bin"
 """
 TOOLS = {
     "python": '#!/bin/sh\ncase " ${INSTALLED:-} " in *" $4 "*) ;; *) exit 1 ;; esac\n',
@@ -44,6 +50,30 @@ TOOLS = {
     "flake8": '#!/bin/sh\nprintf "flake8 %s\\n" "$*" >> "$CALLS"\nexit "${FLAKE8:-0}"\n',
     "bandit": '#!/bin/sh\nprintf "bandit %s\\n" "$*" >> "$CALLS"\nexit "${BANDIT:-0}"\n',
 }
+
+# pip leaves a package with these two in it.
+PACKAGE_PIP = """#!/bin/sh
+printf 'pip %s\\n' "$*" >> "$CALLS"
+while [ $# -gt 1 ]; do
+  case $1 in
+    --requirement) cat "$2" >> "$CALLS" ;;
+    --dest) [ "${PIP:-0}" -ne 0 ] || cp "$WHEEL" "$2/package.whl" ;;
+  esac
+  shift
+done
+exit "${PIP:-0}"
+"""
+RENDERING = """#!/bin/sh
+case "$*" in
+  *remote*) echo "no 'git' program on path" >&2; exit 1 ;;
+  *broken*) echo "a warning" >&2; echo "error: no such field" >&2; exit 1 ;;
+  *large*) exec /usr/bin/head -c 9000000 /dev/zero ;;
+esac
+echo "$PWD: ${0##*/} $*"
+/usr/bin/env
+[ -L link ] && echo "a link is there"
+exit 0
+"""
 
 
 class BuildSpecification(unittest.TestCase):
@@ -402,6 +432,104 @@ class Image(BuildSpecification):
                 files = self.run_build(**variables)
                 self.assertNotEqual(files["exit-code"], "0")
                 self.assertNotIn("digest", files)
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+
+class Render(BuildSpecification):
+    """render.yml"""
+
+    specification = "render.yml"
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "tools/pip").write_text(PACKAGE_PIP)
+        self.write_programs("machine", {"uname": '#!/bin/sh\necho "${MACHINE:-x86_64}"\n'})
+        (self.folder / "package.whl").write_bytes(self.package())
+
+    @staticmethod
+    def package():
+        """The package as it lies in the index: a zip in a tar in a zip."""
+        layer = io.BytesIO()
+        with zipfile.ZipFile(layer, "w") as archive:
+            for tool in ("kubectl", "helm"):
+                archive.writestr(f"{tool}/{tool}", RENDERING)
+        package = io.BytesIO()
+        with tarfile.open(fileobj=package, mode="w:gz") as archive:
+            entry = tarfile.TarInfo("package/lib/layer.zip")
+            entry.size = layer.tell()
+            layer.seek(0)
+            archive.addfile(entry, layer)
+        wheel = io.BytesIO()
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("aws_cdk/layer/_jsii/layer@2.jsii.tgz", package.getvalue())
+        return wheel.getvalue()
+
+    def render(self, services, **variables):
+        """Render services, each by its name, and return the artifact by file name."""
+        services = [{"name": name, "rendering": how} for name, how in services.items()]
+        spec = json.dumps({"namespace": "staging", "services": services}).encode()
+        return self.run_build(**{
+            "PATH": f"{self.folder}/machine:{self.folder}/bin:{os.environ['PATH']}",
+            "WHEEL": str(self.folder / "package.whl"),
+            "SLIPWAY_MANIFESTS": base64.b64encode(zlib.compress(spec)).decode(),
+            "AWS_SECRET_ACCESS_KEY": "swordfish",
+        } | variables)
+
+    def test_each_service_has_its_manifests(self):
+        (self.folder / "src/repository-abc/link").symlink_to("/etc/passwd")
+        helm = {"chart": "charts/bots", "release": "bots-1", "values": ["a.yaml", "b.yaml"]}
+        files = self.render({
+            "overlay": {"kustomize": {"folder": "k8s/overlays/staging"}},
+            "chart": {"helm": helm},
+        })
+        self.assertEqual(files["exit-code"], "0")
+        overlay, *environment = files["overlay/manifests.yaml"].splitlines()
+        self.assertTrue(overlay.endswith("/repository-abc: kubectl kustomize ./k8s/overlays/staging"))
+        chart = files["chart/manifests.yaml"].splitlines()[0]
+        self.assertIn(
+            ": helm template bots-1 ./charts/bots --namespace staging --values ./a.yaml "
+            "--values ./b.yaml --skip-tests",
+            chart,
+        )
+        known = {line.split("=")[0] for line in environment}
+        self.assertLessEqual(known, {"HOME", "PATH", "PWD", "HTTP_PROXY", "HTTPS_PROXY", "_"})
+        self.assertIn("symbolic links are left out: 1", files["log.txt"])
+        self.assertNotIn("a link is there", files["overlay/manifests.yaml"])
+        self.assertNotIn("error.txt", files)
+
+    def test_only_the_package_with_this_hash_is_taken(self):
+        self.render({})
+        (call,) = self.calls("pip ")
+        for part in ("download", "--no-deps", "--require-hashes", "--only-binary :all:"):
+            self.assertIn(part, call)
+        (requirement,) = self.calls("aws-cdk.")
+        self.assertRegex(requirement, r"^aws-cdk\.[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}$")
+
+    def test_one_that_is_not_rendered_is_told_and_the_others_are_rendered(self):
+        for folder, why in (
+            ("broken", "first: error: no such field"),
+            ("remote", "first: it names what lies elsewhere, and nothing is fetched"),
+            ("large", "first: it gives more than the 8388608 bytes that are taken"),
+        ):
+            with self.subTest(folder):
+                files = self.render({
+                    "first": {"kustomize": {"folder": folder}},
+                    "second": {"kustomize": {"folder": "good"}},
+                })
+                self.assertEqual(files["exit-code"], "1")
+                self.assertTrue(files["error.txt"].startswith(why), files["error.txt"])
+                self.assertIn("kubectl kustomize ./good", files["second/manifests.yaml"])
+                subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
+
+    def test_where_nothing_can_be_tried_nothing_is_rendered(self):
+        for variables, why in (
+            ({"PIP": "1"}, "the tools could not be installed"),
+            ({"MACHINE": "aarch64"}, "set the stack's BuildImage"),
+        ):
+            with self.subTest(why):
+                files = self.render({"a": {"kustomize": {"folder": "good"}}}, **variables)
+                self.assertEqual(files["exit-code"], "125")
+                self.assertIn(why, files["log.txt"])
                 subprocess.run(["rm", "-r", self.folder / "src/slipway-out"], check=True)
 
 

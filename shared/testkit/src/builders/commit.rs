@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use domain::ids::{RepositoryPath, ServiceName};
-use domain::spec::{Drafts, OnFailure, Plan, Rendering, RolloutSpec, ServiceSpec};
+use domain::spec::{Drafts, ENVIRONMENT_PLACEHOLDER, OnFailure, Plan, Rendering, RolloutSpec, ServiceSpec};
 use zip::write::SimpleFileOptions;
 
 /// GitHub's zip of a commit whose files lead to this plan. Of another number it has another content, which every test
@@ -35,6 +35,7 @@ fn with(plan: &Plan, more: impl IntoIterator<Item = (String, String)>) -> Vec<u8
         match &service.rendering {
             None => {}
             Some(Rendering::Kustomize { folder }) => {
+                let folder = folder.as_str().replace(ENVIRONMENT_PLACEHOLDER, "development");
                 files.push((format!("{folder}/kustomization.yaml"), "resources: [all.yaml]\n".to_owned()));
                 files.push((format!("{folder}/all.yaml"), a_manifest(service)));
             }
@@ -114,8 +115,8 @@ fn pipeline_file(plan: &Plan) -> String {
 fn source_of(service: &ServiceSpec) -> String {
     match &service.rendering {
         None => format!("manifests: [{}]", listed(&service.manifests)),
-        Some(Rendering::Kustomize { folder }) => format!("kustomize: {folder}"),
-        Some(Rendering::Helm { chart, .. }) => format!("helm: {{chart: {chart}}}"),
+        Some(Rendering::Kustomize { folder }) => format!("kustomize: '{folder}'"),
+        Some(Rendering::Helm { chart, .. }) => format!("helm: {{chart: '{chart}'}}"),
     }
 }
 
