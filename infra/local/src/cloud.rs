@@ -148,7 +148,7 @@ impl Cloud {
         let packages =
             functions::package_all(&template, &self.options.functions_dir, &self.options.state_dir)?;
         let base_image = if self.base_image == images::LOCAL_PYTHON { self.base_image } else { "" };
-        let parameters = [
+        let own = [
             ("Architecture", architecture().to_owned()),
             ("GitHubApiUrl", self.record.github_url()),
             ("SlackApiUrl", format!("{}/api", self.record.slack_url())),
@@ -156,6 +156,8 @@ impl Cloud {
             ("Registry", self.record.registry()),
             ("BaseImage", base_image.to_owned()),
         ];
+        let more = self.options.parameters.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let parameters: Vec<_> = own.into_iter().chain(more).collect();
         let name = &self.options.name;
         self.record.outputs = stack::deploy(&self.aws(), name, &template, packages, &parameters).await?;
         let api = output(&self.record.outputs, "ApiId")?;
@@ -213,6 +215,16 @@ impl Cloud {
         let told = self.aws().rest(Method::GET, "slipway", "/_slipway/requests", "").await?;
         let told: Told = serde_json::from_slice(&told).context("the local AWS's count of requests")?;
         Ok(told.with(&self.options.name, self.builds.requests(), self.github.requests()))
+    }
+
+    /// Lets the registry's scans of a repository's images come to this from now on, in the words of ECR's
+    /// DescribeImageScanFindings: `status`, `description`, `findings`. Until then they find nothing.
+    ///
+    /// # Errors
+    /// When the local AWS does not answer.
+    pub async fn decide_scans(&self, repository: &str, verdict: &serde_json::Value) -> anyhow::Result<()> {
+        let path = format!("/_slipway/scans/{repository}");
+        self.aws().rest(Method::PUT, "slipway", &path, verdict.to_string()).await.map(drop)
     }
 
     /// Forgets what was counted.

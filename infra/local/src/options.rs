@@ -28,6 +28,8 @@ pub struct Options {
     pub engine: Option<Engine>,
     /// With it builds and pods are pretended, and no engine is looked for.
     pub light: Option<Light>,
+    /// Parameters of the template beside those that the cloud sets itself, such as `EksClusterArns`.
+    pub parameters: Vec<(String, String)>,
     /// Variables for the functions beside those of the template, such as `RUST_LOG`.
     pub variables: Vec<(OsString, OsString)>,
 }
@@ -45,6 +47,7 @@ impl Options {
             kubeconfig: None,
             engine: None,
             light: None,
+            parameters: Vec::new(),
             variables: Vec::new(),
         }
     }

@@ -9,8 +9,6 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::scan::ScanPolicy;
-
 /// What may be applied in an environment, by the operator's file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,7 +24,7 @@ pub struct Policy {
     /// Which of those that wait for the environment have their turn.
     pub waiting: Waiting,
     /// Which findings of the registry's scan keep an image from being published.
-    pub scan: ScanPolicy,
+    pub scan: crate::scan::ScanPolicy,
 }
 
 impl Policy {
