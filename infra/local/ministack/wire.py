@@ -3,6 +3,7 @@
 `GET /_slipway/requests` tells what was counted since the start or the last `DELETE` of the same path.
 `POST /_slipway/roles` gives the credentials of a role.
 `PUT /_slipway/scans/<repository>` decides what scans of images come to; see scans.py.
+`PUT /_slipway/clusters/<name>` puts an API server behind a cluster of EKS; see clusters.py.
 `PUT /_slipway/faults` switches faults on for the calls of functions, `DELETE` off, `GET` tells what was done.
 """
 
@@ -12,11 +13,13 @@ import secrets
 import threading
 import time
 
+from clusters import stand_in
 from faults import Faults, worker_name
 
 CREDENTIAL = re.compile(rb"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 WORKER = re.compile(rb"app/(\S+)")
 SCANS = "/_slipway/scans/"
+CLUSTERS = "/_slipway/clusters/"
 S3_OBJECT = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 
 
@@ -107,6 +110,10 @@ class Wire:
             else:
                 self.scans.forget(repository)
             await answer(send, 200, {})
+        elif scope["method"] == "PUT" and scope["path"].startswith(CLUSTERS):
+            wanted = json.loads(await body_of(receive))
+            name = scope["path"].removeprefix(CLUSTERS)
+            await answer(send, 200, stand_in(name, wanted["endpoint"], wanted["authority"]))
         elif route == ("PUT", "/_slipway/faults"):
             settings = json.loads((await body_of(receive)) or b"{}")
             self.calm()

@@ -32,6 +32,9 @@ use crate::tls::{self, Certificate};
 /// The account that everything lies in.
 const ACCOUNT: &str = "000000000000";
 
+/// The largest answer of a webhook, in bytes.
+const LARGEST_REVIEW: usize = 64 * 1024;
+
 /// Somebody with a key of AWS.
 #[derive(Debug, Clone)]
 pub struct Principal {
@@ -45,6 +48,18 @@ pub struct Principal {
     pub may_describe: bool,
     /// The token of the small cluster that his access entry gives him; none without an entry.
     pub entry: Option<String>,
+}
+
+/// Who judges tokens in place of the keys that are known: a webhook that answers TokenReviews, as the API server asks it
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication>).
+#[derive(Debug, Clone)]
+pub struct Reviewer {
+    /// Where it answers.
+    pub url: String,
+    /// Members of this group …
+    pub group: String,
+    /// … are let in with this token of the small cluster.
+    pub entry: String,
 }
 
 /// What DescribeCluster tells beside the endpoint.
@@ -73,6 +88,7 @@ struct Shared {
 
 struct Changing {
     condition: Condition,
+    reviewer: Option<Reviewer>,
     /// How far the authenticator's clock is ahead.
     ahead: Duration,
     endpoint: String,
@@ -93,6 +109,7 @@ impl Eks {
     ) -> anyhow::Result<Self> {
         let changing = Changing {
             condition: Condition { status: "ACTIVE", public: true },
+            reviewer: None,
             ahead: Duration::ZERO,
             endpoint: String::new(),
             described: 0,
@@ -107,6 +124,16 @@ impl Eks {
             client: Client::builder(TokioExecutor::new()).build_http(),
             changing: Mutex::new(changing),
         })))
+    }
+
+    /// From now on tokens are judged by a webhook.
+    pub fn set_reviewer(&self, reviewer: Reviewer) {
+        self.changing(|changing| changing.reviewer = Some(reviewer));
+    }
+
+    /// Its certificate authority as DescribeCluster tells it.
+    pub fn authority(&self) -> String {
+        STANDARD.encode(self.0.certificate.authority())
     }
 
     /// From now on it is described like this.
@@ -139,24 +166,31 @@ impl Eks {
         self.changing(|changing| changing.endpoint.clone())
     }
 
-    /// Serves EKS's API in plain HTTP, and the API server with TLS, until `shutdown`.
+    /// Serves EKS's API in plain HTTP until `shutdown`.
     ///
     /// # Errors
-    /// When one of them cannot be served.
-    pub fn serve(
+    /// When it cannot be served.
+    pub async fn serve_api(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let router = Router::new().route("/clusters/{name}", get(describe)).with_state(self);
+        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+        Ok(served.await?)
+    }
+
+    /// Serves the API server with TLS until `shutdown`; from now on this is its endpoint.
+    ///
+    /// # Errors
+    /// When it cannot be served.
+    pub fn serve_cluster(
         self,
-        api: TcpListener,
-        cluster: TcpListener,
+        listener: TcpListener,
         shutdown: CancellationToken,
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send> {
-        self.set_endpoint(&format!("https://127.0.0.1:{}", cluster.local_addr()?.port()));
-        let described = Router::new().route("/clusters/{name}", get(describe)).with_state(self.clone());
-        let cluster = tls::Listener::new(cluster, &self.0.certificate)?;
-        let guarded = Router::new().fallback(forward).with_state(self);
+        self.set_endpoint(&format!("https://127.0.0.1:{}", listener.local_addr()?.port()));
+        let listener = tls::Listener::new(listener, &self.0.certificate)?;
+        let router = Router::new().fallback(forward).with_state(self);
         Ok(async move {
             tokio::select! {
-                served = async { axum::serve(api, described).await } => served?,
-                served = async { axum::serve(cluster, guarded).await } => served?,
+                served = async { axum::serve(listener, router).await } => served?,
                 () = shutdown.cancelled() => {}
             }
             Ok(())
@@ -168,15 +202,40 @@ impl Eks {
     }
 
     /// What the token of the small cluster is for who signed this one; the reason where it is not taken.
-    fn admit(&self, token: &str) -> Result<String, String> {
+    async fn admit(&self, token: &str) -> Result<String, String> {
+        if let Some(reviewer) = self.changing(|changing| changing.reviewer.clone()) {
+            let groups = self.reviewed(&reviewer, token).await.map_err(|error| format!("{error:#}"))?;
+            self.took(token);
+            let is_member = groups.iter().any(|group| *group == reviewer.group);
+            return if is_member { Ok(reviewer.entry) } else { Err(format!("the groups are {groups:?}")) };
+        }
         let now = SystemTime::now() + self.changing(|changing| changing.ahead);
         let principal = token::judge(token, &self.0.name, &self.0.region, &self.0.principals, now)?;
+        self.took(token);
+        principal.entry.clone().ok_or_else(|| "there is no access entry".to_owned())
+    }
+
+    fn took(&self, token: &str) {
         self.changing(|changing| {
             if !changing.tokens.iter().any(|known| known == token) {
                 changing.tokens.push(token.to_owned());
             }
         });
-        principal.entry.clone().ok_or_else(|| "there is no access entry".to_owned())
+    }
+
+    /// The groups of whom the webhook takes the token for.
+    async fn reviewed(&self, reviewer: &Reviewer, token: &str) -> anyhow::Result<Vec<String>> {
+        let review = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token },
+        });
+        let request = axum::http::Request::post(&reviewer.url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(review.to_string()))?;
+        let answer = self.0.client.request(request).await?;
+        let answer = axum::body::to_bytes(Body::new(answer.into_body()), LARGEST_REVIEW).await?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+        anyhow::ensure!(answer["status"]["authenticated"] == true, "the webhook does not know the token");
+        Ok(serde_json::from_value(answer["status"]["user"]["groups"].clone())?)
     }
 }
 
@@ -219,8 +278,7 @@ async fn describe(
     // What is being made has no endpoint yet.
     if status != "CREATING" {
         cluster["endpoint"] = endpoint.into();
-        let authority = STANDARD.encode(eks.0.certificate.authority());
-        cluster["certificateAuthority"] = json!({ "data": authority });
+        cluster["certificateAuthority"] = json!({ "data": eks.authority() });
     }
     axum::Json(json!({ "cluster": cluster })).into_response()
 }
@@ -228,8 +286,8 @@ async fn describe(
 /// Sends a request on to the small cluster as whom its token shows.
 async fn forward(State(eks): State<Eks>, mut request: Request) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let entry = match eks.admit(given) {
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
+    let entry = match eks.admit(&given).await {
         Ok(entry) => entry,
         Err(why) => {
             tracing::debug!(why, "a token is refused");

@@ -52,7 +52,8 @@ impl Scene {
         );
         let eks = Eks::new("prod", REGION, vec![principal], small.address)?;
         let shutdown = CancellationToken::new();
-        tokio::spawn(eks.clone().serve(api, cluster, shutdown.clone())?);
+        tokio::spawn(eks.clone().serve_api(api, shutdown.clone()));
+        tokio::spawn(eks.clone().serve_cluster(cluster, shutdown.clone())?);
         let config = testkit::aws::config(&endpoint)
             .into_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))
