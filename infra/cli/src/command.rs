@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{dlq, local_cloud, rerun, timeline, validate};
+use crate::{deploy, dlq, local_cloud, rerun, timeline, validate};
 
 /// From a GitHub push to a verified release on Kubernetes.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     /// Messages that were set aside because they cannot be read, or came back too often.
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Deploy the services of a run once more, or say what the cluster would make of it.
+    Deploy(deploy::Arguments),
     /// Run a task of a run again, or say why that cannot be.
     Rerun(rerun::Arguments),
     /// What people asked of a run and what the machinery could not do by itself.
@@ -36,6 +38,7 @@ impl Arguments {
         match self.command {
             Command::Local(command) => local_cloud::run(command).await,
             Command::Dlq(command) => dlq::run(command).await,
+            Command::Deploy(arguments) => deploy::run(&arguments).await,
             Command::Rerun(arguments) => rerun::run(&arguments).await,
             Command::Timeline(arguments) => timeline::run(&arguments).await,
             Command::Validate(arguments) => validate::run(&arguments),

@@ -2,6 +2,7 @@
 
 mod command;
 mod demo;
+mod deploy;
 mod dlq;
 mod engine;
 mod local_cloud;

@@ -19,8 +19,8 @@ use crate::output;
 use crate::stack::{Stack, WhichStack, output_of};
 
 /// How long deploy may take to ask the cluster, and how often its answer is looked for.
-const REHEARSAL_LIMIT: Duration = Duration::from_secs(90);
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
+const ANSWER_LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(refusal) => return refused(arguments, &asked, &refusal),
     };
     if arguments.dry_run && asked.task.stage == Stage::Deploy {
-        let told = rehearsed(arguments, &stack, &store, &Rerun { dry_run: true, ..asked.clone() }).await?;
+        let told = rehearsed(&arguments.stack, &stack, &store, &asked).await?;
         answer(
             arguments,
             &asked,
@@ -140,7 +140,8 @@ fn task_id(text: &str, tasks: &[Task]) -> anyhow::Result<TaskId> {
     })
 }
 
-async fn send(stack: &Stack, asked: &Rerun) -> anyhow::Result<String> {
+/// Puts a request on the queue of its task's stage; answers the message's id.
+pub(crate) async fn send(stack: &Stack, asked: &Rerun) -> anyhow::Result<String> {
     let output = output_of(QueueName::Stage(asked.task.stage));
     let outputs = stack.outputs().await?;
     let url = outputs.get(&output);
@@ -153,19 +154,30 @@ async fn send(stack: &Stack, asked: &Rerun) -> anyhow::Result<String> {
 }
 
 /// What deploy says that the cluster would make of it: it alone may ask the cluster, and answers in the timeline.
-async fn rehearsed(
-    arguments: &Arguments,
+pub(crate) async fn rehearsed(
+    which: &WhichStack,
     stack: &Stack,
     store: &Store,
     asked: &Rerun,
 ) -> anyhow::Result<String> {
-    let message = send(stack, asked).await?;
+    let asked = Rerun { dry_run: true, ..asked.clone() };
+    let message = send(stack, &asked).await?;
+    taken(which, store, &asked, &message).await
+}
+
+/// What the timeline says of a request once its function has taken it.
+pub(crate) async fn taken(
+    which: &WhichStack,
+    store: &Store,
+    asked: &Rerun,
+    message: &str,
+) -> anyhow::Result<String> {
     let request: RequestId = match &asked.request {
         Some(request) => request.clone(),
         None => message.parse().map_err(|invalid| anyhow!("SQS's id cannot name the request: {invalid}"))?,
     };
     let begun = Instant::now();
-    while begun.elapsed() < REHEARSAL_LIMIT {
+    while begun.elapsed() < ANSWER_LIMIT {
         let entry = store.entry(&asked.run, &key(asked, &request)).await.map_err(|fault| told(&fault))?;
         if let Some(entry) = entry {
             return Ok(printable_reason(&entry.what));
@@ -173,11 +185,12 @@ async fn rehearsed(
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Err(anyhow!(
-        "deploy has not answered within {} s; look later with `slipway timeline {}{}`, and into its dead letters with \
+        "{} has not answered within {} s; look later with `slipway timeline {}{}`, and into its dead letters with \
          `slipway dlq list`",
-        REHEARSAL_LIMIT.as_secs(),
+        asked.task.stage,
+        ANSWER_LIMIT.as_secs(),
         asked.run,
-        arguments.stack.as_arguments(),
+        which.as_arguments(),
     ))
 }
 
