@@ -10,15 +10,19 @@ mod proposals;
 mod pulls;
 mod quota;
 mod refused;
+mod rendered;
 mod review;
+mod rollouts;
 
 use crate::cloud::in_cloud;
 
-/// Both acts of the demo with a redelivery between them, then pull requests, all with real builds in one cloud.
+/// Both acts of the demo with a redelivery between them, then the same objects by other ways, then pull requests, all with
+/// real builds in one cloud.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_travels_to_the_cluster_and_a_broken_test_stops_the_next() -> anyhow::Result<()> {
     in_cloud("story-delivery", async |world| {
         let (bench, first) = delivery::play(world).await?;
+        rendered::play(world, &bench, &first).await?;
         review::play(world, &bench, &first).await
     })
     .await
@@ -55,4 +59,10 @@ async fn builds_beyond_the_quota_wait() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_run_a_task_again_see_a_service_go_back_and_free_what_is_stuck() -> anyhow::Result<()> {
     Box::pin(levers::play()).await
+}
+
+/// One environment and all that may come between its rollouts, in one light cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn rollouts_wait_are_refused_and_survive_a_dead_deploy() -> anyhow::Result<()> {
+    Box::pin(rollouts::play()).await
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use domain::files::pipeline::PIPELINE_FILE;
 use domain::files::{FileErrors, LARGEST_FILE, operator, pipeline};
+use domain::ids::EnvironmentName;
 use domain::planning;
 use domain::run::Problem;
 use domain::spec::Plan;
@@ -28,6 +29,9 @@ pub(crate) struct Validate {
     /// The file is an operator's file, also where its keys do not show it.
     #[arg(long)]
     operator: bool,
+    /// The environment whose files a delivery would read, where paths differ between environments.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<EnvironmentName>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -57,7 +61,7 @@ enum Good {
 
 /// Judges what the path names; fails where something is wrong with it.
 pub(crate) fn run(arguments: &Validate) -> anyhow::Result<ExitCode> {
-    let findings = judge(&arguments.path, arguments.operator)?;
+    let findings = judge(&arguments.path, arguments.operator, arguments.environment.as_ref())?;
     if arguments.json {
         output::line(&serde_json::to_string_pretty(&shown::json(&findings))?);
     } else {
@@ -66,20 +70,20 @@ pub(crate) fn run(arguments: &Validate) -> anyhow::Result<ExitCode> {
     Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn judge(path: &Path, is_operator: bool) -> anyhow::Result<Findings> {
+fn judge(path: &Path, is_operator: bool, environment: Option<&EnvironmentName>) -> anyhow::Result<Findings> {
     let missing = || format!("`{}` cannot be read", path.display());
     if fs::metadata(path).with_context(missing)?.is_dir() {
         anyhow::ensure!(!is_operator, "`{}` is a folder; name the operator's file itself", path.display());
         let file = path.join(PIPELINE_FILE);
         let source = if file.is_file() { Some(read(&file)?) } else { None };
-        return of_repository(path, source.as_deref());
+        return of_repository(path, source.as_deref(), environment);
     }
     let source = read(path)?;
     if is_operator || operator::is_likely(&source) {
         return Ok(of_operator(path, &source));
     }
     match folder::of_pipeline_file(path)? {
-        Some(root) => of_repository(&root, Some(&source)),
+        Some(root) => of_repository(&root, Some(&source), environment),
         None => Ok(of_lone_file(path, &source)),
     }
 }
@@ -93,13 +97,17 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(source)
 }
 
-fn of_repository(root: &Path, source: Option<&[u8]>) -> anyhow::Result<Findings> {
+fn of_repository(
+    root: &Path,
+    source: Option<&[u8]>,
+    environment: Option<&EnvironmentName>,
+) -> anyhow::Result<Findings> {
     let tree = folder::tree(root)?;
     let name = match source {
         Some(_) => folder::joined(root, PIPELINE_FILE),
         None => root.display().to_string(),
     };
-    let (problems, good) = match planning::plan(source, &tree) {
+    let (problems, good) = match planning::plan_for(source, &tree, environment) {
         Ok(plan) => (Vec::new(), Good::Plan(Box::new(plan))),
         Err(problems) => (problems, Good::Nothing),
     };

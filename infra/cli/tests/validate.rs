@@ -170,6 +170,34 @@ shared_builds: [[chat, fleet]]
 }
 
 #[test]
+fn what_is_rendered_is_shown_for_an_environment() {
+    let folder = Folder::new(SERVICE);
+    let file = "version: 1
+services:
+  chat:
+    kustomize: k8s/{environment}
+    values: {staging: {replicas: 2}}
+  fleet: {path: backend/chat, helm: {chart: charts/fleet, values: ['charts/{environment}.yaml']}}
+";
+    folder.write(PIPELINE_FILE, file.as_bytes());
+    for path in ["k8s/staging/kustomization.yaml", "charts/fleet/Chart.yaml", "charts/staging.yaml"] {
+        folder.write(path, b"");
+    }
+    let (code, text) = folder.slipway(&["--environment", "staging"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("    deploy   what Kustomize makes of k8s/staging\n    values   replicas\n"),
+        "{text}"
+    );
+    let of_helm = "    deploy   what Helm makes of charts/fleet, as release fleet with charts/staging.yaml\n";
+    assert!(text.contains(of_helm), "{text}");
+    let (code, text) = folder.slipway(&[]);
+    assert!(code == 0 && text.contains("what Kustomize makes of k8s/{environment}"), "{text}");
+    let (code, text) = folder.slipway(&["--environment", "production"]);
+    assert_eq!((code, text.matches("is not in the commit").count()), (1, 2), "{text}");
+}
+
+#[test]
 fn every_problem_is_shown_with_its_line() {
     let folder = Folder::new(SERVICE);
     let file = "version: 1\nservices:\n  chat: {dockerfile: backend/chat/Dokerfile}\n  search:\n    \

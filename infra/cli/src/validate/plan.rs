@@ -2,8 +2,8 @@
 
 use domain::ids::{ServiceName, Stage};
 use domain::spec::{
-    BuildSettings, ChecksSpec, Compute, Drafts, IntegrationSpec, OlderRuns, Plan, Reads, ServiceSpec,
-    Severity,
+    BuildSettings, ChecksSpec, Compute, Drafts, IntegrationSpec, OlderRuns, Plan, Reads, Rendering,
+    ServiceSpec, Severity,
 };
 
 use super::excerpt::visible;
@@ -65,9 +65,25 @@ fn show_service(service: &ServiceSpec) {
     if let Some(image) = &service.image {
         line(Stage::Build.as_str(), &format!("{} from {}", image.repository, image.dockerfile));
     }
-    line(Stage::Deploy.as_str(), &joined(&service.manifests));
+    line(Stage::Deploy.as_str(), &source_of(service));
+    if !service.values.is_empty() {
+        let names: Vec<&str> = service.values.keys().map(String::as_str).collect();
+        line("values", &names.join(", "));
+    }
     if let Some(health) = &service.health {
         line(Stage::Verify.as_str(), &format!("{}:{}{}", health.service, health.port, health.path));
+    }
+}
+
+/// Where its manifests come from.
+fn source_of(service: &ServiceSpec) -> String {
+    match &service.rendering {
+        None => joined(&service.manifests),
+        Some(Rendering::Kustomize { folder }) => format!("what Kustomize makes of {folder}"),
+        Some(Rendering::Helm { chart, release, values }) => {
+            let values = if values.is_empty() { String::new() } else { format!(" with {}", joined(values)) };
+            format!("what Helm makes of {chart}, as release {release}{values}")
+        }
     }
 }
 

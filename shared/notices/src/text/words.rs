@@ -194,6 +194,9 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
         (_, Some(Stage::Test)) => {
             Some("Fix what is red and push again. Nothing was built or delivered.".to_owned())
         }
+        (_, Some(Stage::Build)) if of_manifests(run, tasks) => {
+            Some("Read the log, fix the manifests and push again. Nothing was delivered.".to_owned())
+        }
         (_, Some(Stage::Build | Stage::Publish)) => {
             Some("Read the log, fix the image and push again. Nothing was delivered.".to_owned())
         }
@@ -212,6 +215,12 @@ pub(super) fn hint(run: &Run, tasks: &[Task]) -> Option<String> {
         )),
         (_, None) => None,
     }
+}
+
+/// Whether all that failed of the builds is the rendering of manifests.
+fn of_manifests(run: &Run, tasks: &[Task]) -> bool {
+    let failed = |task: &&Task| task.id.stage == Stage::Build && Mark::of(run, task) == Mark::Failed;
+    tasks.iter().filter(failed).all(|task| task.id.subject == Subject::Manifests)
 }
 
 /// What became of the services that had to go back.

@@ -86,16 +86,18 @@ fn pipeline_file(plan: &Plan) -> String {
     if plan.checks.is_none() {
         text.push_str("checks: {flake8: [], bandit: []}\n");
     }
-    let is_unusual =
-        |service: &ServiceSpec| service.manifests.len() > 1 || !service.rollout.is_default() || service.rendering.is_some();
+    let is_unusual = |service: &ServiceSpec| {
+        service.manifests.len() > 1 || !service.rollout.is_default() || service.rendering.is_some()
+    };
     if plan.services.iter().any(is_unusual) {
         text.push_str("services:\n");
         for service in &plan.services {
             let RolloutSpec { pre_deploy, post_deploy, on_failure } = &service.rollout;
+            let component = if service.image.is_none() { "image: none, " } else { "" };
             let on_failure = if *on_failure == OnFailure::Hold { "hold" } else { "roll_back" };
             writeln!(
                 text,
-                "  {}: {{{}, pre_deploy: [{}], post_deploy: [{}], on_failure: {on_failure}}}",
+                "  {}: {{{component}{}, pre_deploy: [{}], post_deploy: [{}], on_failure: {on_failure}}}",
                 service.name,
                 source_of(service),
                 listed(pre_deploy),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ids::{RunId, Stage, Subject, TaskId};
 use domain::run::RunState;
-use domain::spec::Plan;
+use domain::spec::{Plan, Rendering, ServiceSpec};
 use domain::task::{Outcome, State};
 use proptest::prelude::*;
 use testkit::builders::{a_commit_of, a_component, a_plan, a_push, a_service, a_sha, name};
@@ -26,6 +26,8 @@ pub struct Scenario {
     pub delivers: bool,
     /// Whether the first services share a build.
     pub shares: bool,
+    /// Whether every other service's manifests are rendered by a build, and that is red.
+    pub renders: Option<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,13 +57,14 @@ pub struct Ending {
 pub fn scenarios() -> impl Strategy<Value = Scenario> {
     let red = || prop::option::of(prop::bool::weighted(0.1));
     let services = prop::collection::vec(services(), 1..=6);
-    (services, red(), red(), prop::bool::weighted(0.8), prop::bool::weighted(0.3)).prop_map(
-        |(services, checks, integration, delivers, shares)| Scenario {
+    (services, red(), red(), prop::bool::weighted(0.8), prop::bool::weighted(0.3), red()).prop_map(
+        |(services, checks, integration, delivers, shares, renders)| Scenario {
             services,
             checks,
             integration,
             delivers,
             shares,
+            renders,
         },
     )
 }
@@ -106,6 +109,7 @@ impl Scenario {
             integration: Some(false),
             delivers: true,
             shares: false,
+            renders: None,
         }
     }
 
@@ -117,6 +121,9 @@ impl Scenario {
             if service.is_component { a_component(&name) } else { a_service(&name) }
         };
         plan.services = self.services.iter().zip(names).map(spec).collect();
+        if self.renders.is_some() {
+            plan.services.iter_mut().step_by(2).for_each(render);
+        }
         let tested = plan.services.iter().filter(|service| service.test.is_some());
         let group: Vec<_> = tested.take(4).map(|service| service.name.clone()).collect();
         if self.shares && group.len() > 1 {
@@ -166,6 +173,7 @@ impl Scenario {
             Subject::Rollback(_) => false,
             Subject::Checks => self.checks == Some(true),
             Subject::Integration => self.integration == Some(true),
+            Subject::Manifests => self.renders == Some(true),
             Subject::Service(service) => {
                 let number: usize =
                     service.as_str()["service-".len()..].parse().expect("a service of the scenario");
@@ -174,6 +182,13 @@ impl Scenario {
             }
         }
     }
+}
+
+/// Lets a build render the service's manifests.
+fn render(service: &mut ServiceSpec) {
+    let folder = name(&format!("infrastructure/overlays/{}/{{environment}}", service.name));
+    service.rendering = Some(Rendering::Kustomize { folder });
+    service.manifests.clear();
 }
 
 impl Fates for Scenario {
