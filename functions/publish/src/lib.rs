@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::message::{Scanned, Verified, Wake};
 use domain::next::Learned;
-use domain::ports::{Answer, Environments, Fault, Images, Scans};
+use domain::ports::{Answer, Environments, Fault, Images, Runs, Scans};
 use domain::scan::Gate;
 use domain::task::{Output, PinnedImage, State, Verdict};
 use lambda::{Case, StageWork};
@@ -19,13 +19,13 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// The stage's work with its ports.
 #[derive(Debug)]
 pub struct Publishing<S, I> {
-    /// Verified releases, and who waits for a scan.
+    /// Runs, verified releases, and who waits for a scan.
     pub store: S,
     /// The registry.
     pub images: I,
 }
 
-impl<S: Environments + Scans, I: Images> StageWork for Publishing<S, I> {
+impl<S: Runs + Environments + Scans, I: Images> StageWork for Publishing<S, I> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
         let image = Built::of(case)?;
         match self.look(case, &image, Duration::ZERO).await? {
@@ -68,7 +68,7 @@ enum Seen {
     Waits(Duration),
 }
 
-impl<S: Environments + Scans, I: Images> Publishing<S, I> {
+impl<S: Runs + Environments + Scans, I: Images> Publishing<S, I> {
     async fn look(&self, case: &Case<'_>, image: &Built<'_>, waited: Duration) -> Answer<Seen> {
         let Built { name, pinned } = *image;
         if !self.images.holds(name, &pinned.digest).await? {

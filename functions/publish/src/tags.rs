@@ -1,9 +1,10 @@
 //! The tags of an image: for people when it is published, and for what an environment runs once that is verified.
 
+use domain::ids::{RunId, Stage, TaskId};
 use domain::message::Verified;
-use domain::ports::{Answer, Environments, Fault, Images};
+use domain::ports::{Answer, Environments, Fault, Images, Runs};
 use domain::scan::RELEASED;
-use domain::task::PinnedImage;
+use domain::task::{Outcome, Output, PinnedImage, Task};
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -11,23 +12,30 @@ use jiff::tz::TimeZone;
 /// a release meanwhile, which takes seconds.
 const MOST_LOOKS: usize = 5;
 
-/// Lets the tags follow the verified release of a service: `released-…` names its image for good, and
-/// `env-<environment>` is moved to it. The release is read, not told, and read again at the end: whoever comes late, or
-/// lay still in between, leaves the newest one's tags.
+/// Lets the tags follow a task of verify that has passed: `released-…` names its image for good, and
+/// `env-<environment>` is moved to the image of the environment's verified release. That is read, not told, and read
+/// again at the end: whoever comes late, or lay still in between, leaves the newest one's tags.
 pub(crate) async fn follow(
-    store: &impl Environments,
+    store: &(impl Runs + Environments),
     images: &impl Images,
-    verified: &Verified,
+    Verified { run, task }: &Verified,
 ) -> Answer<()> {
-    let Verified { repository, environment, service } = verified;
+    let (Stage::Verify, Some(service), Some(environment)) =
+        (task.stage, task.subject.service(), &task.environment)
+    else {
+        return Err(Fault::reject("field `task` must be a task of verify"));
+    };
+    if let Some(image) = passed(store, run, task).await? {
+        images.tag(name_of(&image)?, &image.digest, &released(&image)).await?;
+    }
     let newest = async || -> Answer<Option<PinnedImage>> {
-        let (_, verified) = store.releases(repository, environment, service).await?;
+        let (_, verified) = store.releases(&run.repository, environment, service).await?;
         Ok(verified.and_then(|release| release.image))
     };
     let mut image = newest().await?;
     for _ in 0..MOST_LOOKS {
         let Some(pinned) = &image else {
-            tracing::warn!(%repository, %environment, %service, "no verified release has an image; nothing is tagged");
+            tracing::warn!(%run, %task, "no verified release has an image; nothing is tagged");
             return Ok(());
         };
         let name = name_of(pinned)?;
@@ -35,7 +43,7 @@ pub(crate) async fn follow(
         images.tag(name, &pinned.digest, &format!("env-{environment}")).await?;
         let now = newest().await?;
         if now == image {
-            tracing::info!(%repository, %environment, %service, image = %pinned, "tagged as verified");
+            tracing::info!(%run, %task, image = %pinned, "tagged as verified");
             return Ok(());
         }
         image = now;
@@ -44,6 +52,24 @@ pub(crate) async fn follow(
         "the tags of a verified release are not settled",
         "another one is verified all the time",
     ))
+}
+
+/// The image that the run has published, where its task of verify has passed. A way back verifies an image of another
+/// run, which had its tag then.
+async fn passed(store: &impl Runs, run: &RunId, task: &TaskId) -> Answer<Option<PinnedImage>> {
+    let publish = TaskId { stage: Stage::Publish, environment: None, ..task.clone() };
+    if task.subject.is_rollback() {
+        return Ok(None);
+    }
+    let (_, tasks) = store.case(run, &[task.clone(), publish.clone()]).await?;
+    let verdict = |id: &TaskId| {
+        let verdict = tasks.iter().find(|known| known.id == *id).and_then(Task::verdict);
+        verdict.filter(|verdict| verdict.outcome == Outcome::Passed)
+    };
+    Ok(match (verdict(task), verdict(&publish).map(|verdict| &verdict.output)) {
+        (Some(_), Some(Output::Image { image, .. })) => Some(image.clone()),
+        _ => None,
+    })
 }
 
 /// The registry's name of the repository, without the registry.

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Asked;
 use crate::ids::{
-    BranchName, DeliveryId, Digest, EnvironmentName, InvalidName, Line, RepositoryName, RunId, ServiceName,
-    Sha, Stage, TaskId,
+    BranchName, DeliveryId, Digest, InvalidName, Line, RepositoryName, RunId, Sha, Stage, TaskId,
 };
 use crate::rerun::Rerun;
 
@@ -42,7 +41,7 @@ pub enum Message {
         /// The run.
         run: RunId,
     },
-    /// publish: a service whose release in an environment has been verified, so that its image should be tagged.
+    /// publish: a task of verify that has passed, so that the image should be tagged.
     Verified(Verified),
     /// publish: an image whose scan by the registry has ended.
     Scanned(Scanned),
@@ -78,17 +77,15 @@ pub struct Revive {
     pub version: u64,
 }
 
-/// A service whose release in an environment has been verified. Which release that is stands in the environment: a
-/// message that comes late, twice or out of order finds the newest.
+/// A task of verify that has passed. What the environment runs stands in the environment: a message that comes late,
+/// twice or out of order finds the newest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verified {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The environment.
-    pub environment: EnvironmentName,
-    /// The service.
-    pub service: ServiceName,
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
 }
 
 /// An image whose scan by the registry has ended.

@@ -344,8 +344,7 @@ fn may_arm(task: &Task, facts: &Facts<'_>) -> bool {
 /// What publish is told of a verified release, where it has an image.
 fn verified(task: &Task) -> Option<Verified> {
     task.spec.service()?.image.as_ref()?;
-    let (service, environment) = (task.id.subject.service()?.clone(), task.id.environment.clone()?);
-    Some(Verified { repository: task.run.repository.clone(), environment, service })
+    Some(Verified { run: task.run.clone(), task: task.id.clone() })
 }
 
 fn onward(head: &Run, task: &Task, verdict: &Verdict) -> Vec<Onward> {

@@ -64,13 +64,9 @@ pub fn messages() -> Value {
         ),
         kind(
             "verified",
-            "publish's queue: tag the image of the service's verified release in the environment. verify writes it; at any time, it finds the newest.",
-            &[
-                ("repository", repository("The repository")),
-                ("environment", text(&format!("^{ENVIRONMENT}$"), "The environment")),
-                ("service", text(&format!("^{SERVICE}$"), "The service")),
-            ],
-            &["repository", "environment", "service"],
+            "publish's queue: let the tags follow what a task of verify has passed. verify writes it; at any time, it finds the newest.",
+            &[run(), task()],
+            &["run", "task"],
         ),
         kind(
             "scanned",

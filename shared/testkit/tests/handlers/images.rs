@@ -231,11 +231,9 @@ fn release(world: &World, fence: u64, turn: u32, digest: Digest) -> Release {
 async fn the_tags_follow_what_is_verified() {
     let (world, environment) = (World::new(), name("development"));
     let work = publishing(&world);
-    let verified = Ask::Verified(Verified {
-        repository: name("vive-sphere/bot-manager"),
-        environment: name("development"),
-        service: name("authentication"),
-    });
+    let told =
+        |task: &str| Ask::Verified(Verified { run: a_run_at(PhaseKind::Rollout).id, task: name(task) });
+    let verified = told("verify/authentication@development");
     assert_eq!(ask(&world, verified.clone(), &work).await, Disposition::Acknowledge, "nothing is verified");
 
     let (one, two) = (a_digest(1), a_digest(2));
@@ -256,11 +254,39 @@ async fn the_tags_follow_what_is_verified() {
     let tag = |digest: &Digest| format!("released-{}", &digest.as_str()["sha256:".len()..]);
     assert_eq!((named(&tag(&one)), named(&tag(&two))), (Some(one), Some(two)));
 
+    let Disposition::Refuse { reason } = ask(&world, told("publish/authentication"), &work).await else {
+        panic!("it is no task of verify")
+    };
+    assert_eq!(reason, "field `task` must be a task of verify");
     world.images.delete_all(AUTHENTICATION);
     let Disposition::Refuse { reason } = ask(&world, verified, &work).await else {
         panic!("a person is to look")
     };
     assert!(reason.contains("the registry does not hold"), "{reason}");
+}
+
+/// A release that a newer one has followed already was verified all the same; one that was not gets no tag, whoever says
+/// that it was.
+#[tokio::test]
+async fn what_was_verified_is_released_however_late_its_message_comes() {
+    for (is_verified, expected) in [(true, vec![a_digest(2), a_digest(7)]), (false, vec![a_digest(2)])] {
+        let world = World::new();
+        let (work, environment) = (publishing(&world), name("development"));
+        let task = built(&world, ScanPolicy::default());
+        wake(&world, &task, &work).await;
+        let (head, service) = (a_run_at(PhaseKind::Rollout), a_service("authentication"));
+        let verify = a_task(&head, "verify/authentication@development", &service);
+        let verify = if is_verified { passed(verify, Output::None) } else { verify };
+        world.store.put(&head, std::slice::from_ref(&verify));
+        let newer = release(&world, 2, 4, a_digest(2));
+        world.store.set_verified(&environment, &newer).await.expect("memory answers");
+
+        let told = Ask::Verified(Verified { run: head.id.clone(), task: verify.id.clone() });
+        assert_eq!(ask(&world, told, &work).await, Disposition::Acknowledge);
+        let released = tags(&world).into_iter().filter(|(tag, _)| tag.starts_with("released-"));
+        assert_eq!(released.map(|(_, digest)| digest).collect::<Vec<_>>(), expected);
+        assert_eq!(world.images.tags(AUTHENTICATION).get("env-development"), Some(&a_digest(2)));
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ fn full() -> Vec<Value> {
         json!({"kind": "rerun", "run": RUN, "task": "deploy/a@development", "request": "fix-1", "cascade": true, "dry_run": true}),
         json!({"kind": "revive", "run": RUN, "task": "test/a", "version": 7}),
         json!({"kind": "preview", "run": RUN}),
-        json!({"kind": "verified", "repository": "vive-sphere/bot-manager", "environment": "development", "service": "a"}),
+        json!({"kind": "verified", "run": RUN, "task": "verify/a@development"}),
         json!({"kind": "scanned", "repository": "vive-sphere/a", "digest": format!("sha256:{}", "a".repeat(64))}),
         json!({"kind": "notify", "run": RUN}),
         json!({"kind": "tips", "repository": "vive-sphere/bot-manager"}),
