@@ -1,5 +1,6 @@
 //! Stories of single handlers: one message, what it leaves behind, what people read.
 
+mod clusters;
 mod deploy;
 mod drafts;
 mod examples;
