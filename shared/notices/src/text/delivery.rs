@@ -11,7 +11,7 @@ use super::board::Board;
 use super::checks::{BOARD, ROLL_UP, TROUBLES, troubles};
 use super::findings;
 use super::markdown::{code, sentence};
-use super::words::{Mark, is_spare_way_back, task_name};
+use super::words::{Mark, capital, is_spare_way_back, task_name};
 
 /// Appears once something beyond the tests has begun.
 pub(super) fn delivery(run: &Run, tasks: &[Task], web: Option<&str>) -> Option<Check> {
@@ -19,7 +19,8 @@ pub(super) fn delivery(run: &Run, tasks: &[Task], web: Option<&str>) -> Option<C
     let of_delivery = |task: &&Task| task.id.stage != Stage::Test && !is_spare_way_back(task);
     let tasks: Vec<Task> = tasks.iter().filter(of_delivery).cloned().collect();
     let marks: Vec<Mark> = tasks.iter().map(|task| Mark::of(run, task)).collect();
-    if marks.iter().all(|mark| matches!(mark, Mark::Waiting | Mark::NotRun)) {
+    let has_begun = |task: &Task| task.waits.is_some();
+    if marks.iter().all(|mark| matches!(mark, Mark::Waiting | Mark::NotRun)) && !tasks.iter().any(has_begun) {
         return None;
     }
     let any = |mark| marks.contains(&mark);
@@ -64,8 +65,15 @@ pub(super) fn delivery(run: &Run, tasks: &[Task], web: Option<&str>) -> Option<C
 /// A section of the delivery's text: what was built, applied, seen; a red task's log.
 fn details(run: &Run, task: &Task) -> String {
     let mut body = findings::summary(task);
-    if Mark::of(run, task) == Mark::Failed {
-        let _ = write!(body, "\n{}", findings::log(task));
+    match Mark::of(run, task) {
+        Mark::Failed => {
+            let _ = write!(body, "\n{}", findings::log(task));
+        }
+        Mark::Superseded => {
+            let why = task.verdict().map(|verdict| sentence(&verdict.summary)).unwrap_or_default();
+            let _ = writeln!(body, "{}.", capital(&why));
+        }
+        _ => {}
     }
     if body.trim().is_empty() {
         body

@@ -16,7 +16,7 @@ const LOG_LINE: &str = "log: ";
 /// Markdown below the sentence; empty where there is nothing to add.
 pub(super) fn summary(task: &Task) -> String {
     if let Some(why) = &task.waits {
-        return format!("{}\n", sentence(&format!("waits for {why}")));
+        return format!("{}\n", sentence(&format!("Waits for {why}.")));
     }
     match output(task) {
         Some(Output::Report { report, .. }) => report::summary(report),

@@ -3,6 +3,7 @@
 mod again;
 mod edges;
 mod pulls;
+mod rollouts;
 mod story;
 mod usual;
 
