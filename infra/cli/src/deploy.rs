@@ -216,7 +216,9 @@ impl Deploy<'_> {
 
     fn say(&self, lines: &[&str]) {
         if !self.arguments.json {
-            lines.iter().for_each(|line| output::line(line));
+            for line in lines {
+                output::line(line);
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ async fn a_run_is_deployed_once_more_service_by_service() -> anyhow::Result<()> 
     let mut options = Options::new(&local::workspace(), NAME);
     options.light = Some(Light { pods, ..Light::default() });
     let cloud = Cloud::up(options, &|_: &str| {}).await?;
-    let played = play(&cloud, &crashes).await;
+    let played = Box::pin(play(&cloud, &crashes)).await;
     cloud.down().await?;
     played
 }

@@ -1,5 +1,5 @@
-//! Three environments in three clusters, through the real functions: the stack's own kubeconfig, a named one, and EKS by
-//! name, where the roles of the template are what lets deploy and verify in.
+//! Three environments in three clusters, through the real functions: the stack's own kubeconfig, a named one, and EKS
+//! by name, where the roles of the template are what lets deploy and verify in.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn each_branch_lands_in_the_cluster_of_its_environment() -> anyhow::Result
     .to_vec();
     let cloud = Cloud::up(options, &|_: &str| {}).await?;
     let shutdown = CancellationToken::new();
-    let played = play(&cloud, &shutdown).await;
+    let played = Box::pin(play(&cloud, &shutdown)).await;
     shutdown.cancel();
     cloud.down().await?;
     played
@@ -112,8 +112,8 @@ async fn staging(cloud: &Cloud, shutdown: &CancellationToken) -> anyhow::Result<
     with_namespace(&kubeconfig).await
 }
 
-/// A small cluster that only EKS's tokens get into. The local AWS answers DescribeCluster to who may ask it, and judges
-/// the tokens by the access entries.
+/// A small cluster that only EKS's tokens get into. The local AWS answers `DescribeCluster` to who may ask it, and
+/// judges the tokens by the access entries.
 async fn production(cloud: &Cloud, shutdown: &CancellationToken) -> anyhow::Result<(Cluster, Eks)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let behind = listener.local_addr()?;

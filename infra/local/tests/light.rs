@@ -24,7 +24,7 @@ async fn a_push_is_delivered_without_an_engine_and_its_requests_are_counted() ->
     options.light = Some(Light::default());
     options.parameters = vec![("DockerHubSecret".to_owned(), "test-light/dockerhub".to_owned())];
     let cloud = Cloud::up(options, &|_: &str| {}).await?;
-    let played = play(&cloud).await;
+    let played = Box::pin(play(&cloud)).await;
     cloud.down().await?;
     played
 }

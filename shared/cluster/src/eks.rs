@@ -1,5 +1,5 @@
-//! EKS: a cluster by its name. DescribeCluster tells its endpoint and its certificate authority; who asks is told by a
-//! short-lived token, which is a request to STS signed in advance
+//! EKS: a cluster by its name. `DescribeCluster` tells its endpoint and its certificate authority; who asks is told by
+//! a short-lived token, which is a request to STS signed in advance
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/cluster-auth.html>).
 //!
 //! The one request to EKS is signed and sent here: the SDK's client would make the functions larger by far more than
@@ -30,9 +30,9 @@ use crate::client;
 use crate::fault::ask;
 use crate::kubeconfig::Server;
 
-/// How long STS would take the signed request itself, in seconds: what the authenticator's own client asks for
+/// How long STS would take the signed request itself: what the authenticator's own client asks for
 /// (<https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster>).
-const SIGNED_FOR: Duration = Duration::from_secs(60);
+const SIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// How long a token is used. The authenticator takes it for 15 minutes from its date; what begins with it has to end
 /// with it, and clocks differ.

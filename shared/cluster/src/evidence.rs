@@ -1,9 +1,10 @@
 //! What pods and `ReplicaSets` say about a rollout that does not get on.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::refusal::tidy;
@@ -79,6 +80,23 @@ fn of_container(pod: &Pod, container: &ContainerStatus) -> Option<(String, Findi
         _ => return None,
     };
     Some((family.to_owned(), finding))
+}
+
+/// Which containers of these pods have ended badly, the last pods first.
+pub(crate) fn of_ended(pods: &[&Pod]) -> Vec<Finding> {
+    let mut pods = pods.to_vec();
+    pods.sort_by_key(|pod| Reverse(pod.metadata.creation_timestamp.as_ref().map(|time| time.0)));
+    let ended = pods.iter().flat_map(|pod| containers(pod).map(|container| (*pod, container)));
+    let ended = ended.filter_map(|(pod, container)| {
+        let terminated = |state: &Option<ContainerState>| {
+            state.as_ref().and_then(|state| state.terminated.as_ref()).map(|ended| ended.exit_code)
+        };
+        let code = terminated(&container.state).or_else(|| terminated(&container.last_state))?;
+        let line = format!("pod `{}`, container `{}` ended with exit code {code}", name(pod), container.name);
+        let crashed = Some((name(pod).to_owned(), container.name.clone()));
+        (code != 0).then_some(Finding { line, crashed })
+    });
+    ended.take(1).collect()
 }
 
 /// What will not heal in the newest `ReplicaSet`: pods that the API server refuses to create.

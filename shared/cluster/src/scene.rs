@@ -120,9 +120,10 @@ impl<W: Workload> Scene<W> {
         let line = match self.workload.progress() {
             Progress::Complete => return Judgement::Complete,
             Progress::Lost(lines) => {
-                return Judgement::Lost(
-                    lines.into_iter().map(|line| Finding { line, crashed: None }).collect(),
-                );
+                let own = |pod: &&Pod| is_owned(&pod.metadata, self.workload.meta());
+                let pods: Vec<&Pod> = self.pods.items.values().filter(own).collect();
+                let lines = lines.into_iter().map(|line| Finding { line, crashed: None });
+                return Judgement::Lost(lines.chain(evidence::of_ended(&pods)).collect());
             }
             Progress::Going(line) => line,
         };
@@ -137,6 +138,8 @@ impl<W: Workload> Scene<W> {
             .filter(|pod| self.workload.is_newest(pod))
             .collect();
         let mut findings = evidence::of_pods(&pods);
+        // Its own limit says when it is over.
+        findings.retain(|finding| !W::TRIES_AGAIN || finding.crashed.is_none());
         findings.extend(newest_set.and_then(|set| evidence::of_replica_set(set, now)));
         if findings.is_empty() {
             findings.extend(self.workload.exceeded_deadline(&pods, newest_set));

@@ -37,6 +37,9 @@ pub(crate) trait Workload:
     /// Whether `ReplicaSets` stand between it and its pods.
     const HAS_REPLICA_SETS: bool = false;
 
+    /// Whether pods that fail are part of its way.
+    const TRIES_AGAIN: bool = false;
+
     /// Which pods may be its own.
     fn selector(&self) -> Option<&LabelSelector>;
 
@@ -170,6 +173,8 @@ impl Workload for DaemonSet {
 }
 
 impl Workload for Job {
+    const TRIES_AGAIN: bool = true;
+
     fn selector(&self) -> Option<&LabelSelector> {
         self.spec.as_ref().and_then(|spec| spec.selector.as_ref())
     }

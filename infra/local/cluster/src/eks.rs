@@ -1,8 +1,9 @@
-//! EKS in front of a small cluster: DescribeCluster, and the authenticator that makes a user of a token signed for STS.
+//! EKS in front of a small cluster: `DescribeCluster`, and the authenticator that makes a user of a token signed for
+//! STS.
 //!
 //! Every signature is computed anew with the keys that are known, as AWS does it. A token is judged as
-//! <https://github.com/kubernetes-sigs/aws-iam-authenticator> judges it: form, host, parameters, age, and STS's own word,
-//! for which the name of the cluster is among what is signed.
+//! <https://github.com/kubernetes-sigs/aws-iam-authenticator> judges it: form, host, parameters, age, and STS's own
+//! word, for which the name of the cluster is among what is signed.
 
 mod signature;
 mod token;
@@ -44,14 +45,14 @@ pub struct Principal {
     pub secret_key: String,
     /// What comes with a temporary key.
     pub session_token: Option<String>,
-    /// Whether DescribeCluster is allowed.
+    /// Whether `DescribeCluster` is allowed.
     pub may_describe: bool,
     /// The token of the small cluster that his access entry gives him; none without an entry.
     pub entry: Option<String>,
 }
 
-/// Who judges tokens in place of the keys that are known: a webhook that answers TokenReviews, as the API server asks it
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication>).
+/// Who judges tokens in place of the keys that are known: a webhook that answers `TokenReviews`, as the API server asks
+/// it (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication>).
 #[derive(Debug, Clone)]
 pub struct Reviewer {
     /// Where it answers.
@@ -62,7 +63,7 @@ pub struct Reviewer {
     pub entry: String,
 }
 
-/// What DescribeCluster tells beside the endpoint.
+/// What `DescribeCluster` tells beside the endpoint.
 #[derive(Debug, Clone)]
 pub struct Condition {
     /// `ACTIVE`, `CREATING`, …
@@ -131,7 +132,7 @@ impl Eks {
         self.changing(|changing| changing.reviewer = Some(reviewer));
     }
 
-    /// Its certificate authority as DescribeCluster tells it.
+    /// Its certificate authority as `DescribeCluster` tells it.
     pub fn authority(&self) -> String {
         STANDARD.encode(self.0.certificate.authority())
     }
@@ -206,7 +207,7 @@ impl Eks {
         if let Some(reviewer) = self.changing(|changing| changing.reviewer.clone()) {
             let groups = self.reviewed(&reviewer, token).await.map_err(|error| format!("{error:#}"))?;
             self.took(token);
-            let is_member = groups.iter().any(|group| *group == reviewer.group);
+            let is_member = groups.contains(&reviewer.group);
             return if is_member { Ok(reviewer.entry) } else { Err(format!("the groups are {groups:?}")) };
         }
         let now = SystemTime::now() + self.changing(|changing| changing.ahead);

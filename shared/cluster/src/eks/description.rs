@@ -1,4 +1,4 @@
-//! What EKS answers to DescribeCluster
+//! What EKS answers to `DescribeCluster`
 //! (<https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html>).
 
 use domain::ports::{Answer, Fault};

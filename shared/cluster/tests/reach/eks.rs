@@ -198,7 +198,7 @@ async fn a_private_endpoint_that_nobody_reaches_names_the_parameters() -> anyhow
     scene.eks.set_condition(Condition { status: "ACTIVE", public: false });
     scene.eks.set_endpoint("https://127.0.0.1:9");
     let cluster = scene.reach("prod").await?;
-    let fault = apply(&cluster).await.err().expect("a fault");
+    let fault = apply(&cluster).await.expect_err("a fault");
     assert_eq!(fault.advice, Advice::Retry(None));
     let expected =
         "its endpoint is private: set the stack's parameters `VpcSubnetIds` and `VpcSecurityGroupIds`";

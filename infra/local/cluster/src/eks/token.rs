@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -41,7 +42,7 @@ pub(super) fn judge<'a>(
     let url = String::from_utf8(url).map_err(|_| "it is no text")?;
     let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
     let host = format!("sts.{region}.amazonaws.com");
-    let place = (uri.scheme_str(), uri.authority().map(|authority| authority.as_str()), uri.path());
+    let place = (uri.scheme_str(), uri.authority().map(Authority::as_str), uri.path());
     if place != (Some("https"), Some(host.as_str()), "/") {
         return Err(format!("`{url}` is not asked of https://{host}/"));
     }
@@ -129,16 +130,9 @@ fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        let byte = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = byte.map_or(after, |_| &after[2..]);
+        bytes.push(byte.unwrap_or(*first));
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
