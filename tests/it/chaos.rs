@@ -22,6 +22,7 @@ use local::{Disturbance, Options};
 use crate::cloud::in_cloud_with;
 use crate::world::World;
 use destiny::Fates;
+pub(crate) use nudge::wake_as_sweep_would;
 use report::Report;
 
 /// Of the calls of functions so many fail.

@@ -116,7 +116,7 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
                 }
                 Rollout::Hopeless(evidence) => {
                     let first = evidence.first().map_or("no evidence", String::as_str);
-                    Verdict::failed(format!("{job} failed: {first}"), Output::Evidence(evidence))
+                    Verdict::failed(format!("{job}: {first}"), Output::Evidence(evidence))
                 }
             };
             return Ok(Some(Carried::Bad(bad)));

@@ -162,7 +162,7 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
                 }
                 Rollout::Hopeless(lines) => {
                     let first = lines.first().map_or("no evidence", String::as_str);
-                    let summary = format!("{job} failed: {first}");
+                    let summary = format!("{job}: {first}");
                     return Ok(Jobs::Bad(Verdict::failed(summary, Output::Evidence(lines))));
                 }
             }

@@ -142,6 +142,12 @@ async fn backlog(world: &World<'_>) -> anyhow::Result<u64> {
     Ok(messages)
 }
 
+/// Wakes a run that has been silent, as sweep does after two minutes.
+pub(crate) async fn wake_as_sweep_would(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
+    bring_forward(world, run).await?;
+    sweep(world).await
+}
+
 /// Lets a run be due now; one that is no longer due at all stays so.
 async fn bring_forward(world: &World<'_>, run: &RunId) -> anyhow::Result<()> {
     let key = json!({ "pk": { "S": format!("run#{run}") }, "sk": { "S": "head" } });

@@ -142,7 +142,7 @@ async fn where_a_job_fails_no_pod_is_touched_and_the_service_goes_back_or_is_hel
         stage.world.cluster.decide(&migrate, Fate::Hopeless { evidence: evidence.clone() });
         wake(&stage.world, &stage.deploy, &stage.deploying).await;
         let told = verdict(&stage.world, &stage.deploy);
-        assert_eq!(told, format!("Failed: Job `development/{migrate}` failed: 1 pod failed{ending}"));
+        assert_eq!(told, format!("Failed: Job `development/{migrate}`: 1 pod failed{ending}"));
         assert!(!stage.applied().iter().any(|object| object.starts_with("Deployment")));
         let deploy = stored(&stage.world, &stage.deploy);
         let output = deploy.verdict().map(|verdict| verdict.output.clone());

@@ -26,6 +26,9 @@ pub const OF_DEPLOY: &[Scenario] = &[
             begun(play);
             let first = play.until(DEPLOY, &["deploy/service-1"]);
             play.invoke(&first);
+            // That it waits is written first; only then a second passes between two looks.
+            let second = play.until(DEPLOY, &["deploy/service-1", TIMER]);
+            play.invoke(&second);
             play.until(DEPLOY, &["deploy/service-1", TIMER])
         },
     },
@@ -61,9 +64,9 @@ pub const OF_VERIFY: &[Scenario] = &[
     },
 ];
 
-/// The Job before the pods takes some seconds.
+/// The Job before the pods takes a moment.
 fn begun(play: &mut Play) {
-    play.world.cluster.decide(&called("migrate"), Fate::Healthy { after: Duration::from_secs(5) });
+    play.world.cluster.decide(&called("migrate"), Fate::Healthy { after: Duration::from_millis(900) });
     play.push(1, &with_jobs());
 }
 
