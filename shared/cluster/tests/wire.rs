@@ -192,7 +192,7 @@ async fn refused_credentials_are_no_reason_to_try_again() -> anyhow::Result<()> 
         .await
         .expect_err("unauthorized");
     assert_eq!(fault.advice, Advice::Reject);
-    assert!(fault.what.contains("renew the secret"), "{}", fault.what);
+    assert!(fault.what.contains("renew the kubeconfig's secret"), "{}", fault.what);
     Ok(())
 }
 
