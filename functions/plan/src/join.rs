@@ -1,7 +1,7 @@
 //! A commit that has a run already: what one more event of it brings.
 
 use domain::files::operator;
-use domain::ids::{EnvironmentName, Line, RequestId, Sha, Stage, Trust};
+use domain::ids::{Line, RequestId, Sha, Stage, Trust};
 use domain::message::{Message, Outgoing, PlanRequest};
 use domain::ports::{Answer, Artifacts, Fault, Queue, Written};
 use domain::rerun::Rerun;
@@ -53,7 +53,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         let plan = match self.plan_of(&head, &commit, Some(target)).await? {
             Ok(plan) => plan,
             // The commit was planned without an environment: only what differs between these can be wrong.
-            Err(problems) => return self.not_delivered(head, target, &problems, now).await,
+            Err(problems) => {
+                return self.told(head, &format!("Not delivered to `{target}`"), &problems).await;
+            }
         };
         let (Some(delivery), _) =
             delivery::decide(&self.store, &self.source, operator, &head.id, request).await?
@@ -68,21 +70,13 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         self.written(joined).await
     }
 
-    /// The run stays as it is, and says once why it is not delivered.
-    async fn not_delivered(
-        &self,
-        head: Run,
-        environment: &EnvironmentName,
-        problems: &[Problem],
-        now: Timestamp,
-    ) -> Answer<Run> {
+    /// The run stays as it is, and says once what stands in the way of a delivery.
+    pub(crate) async fn told(&self, head: Run, what: &str, problems: &[Problem]) -> Answer<Run> {
         let why = problems.first().map_or("", |problem| problem.message.as_str());
-        let note = format!("Not delivered to `{environment}`: {why}.");
-        if head.notes.contains(&note) {
-            return Ok(head);
+        match head.noting(&format!("{what}: {why}.")) {
+            Some(noting) => self.written(noting).await,
+            None => Ok(head),
         }
-        let notes = [head.notes.clone(), vec![note]].concat();
-        self.written(Run { notes, ..head }.swept(now)).await
     }
 
     async fn test_more(&self, head: Run, request: &PlanRequest, now: Timestamp) -> Answer<Run> {

@@ -31,7 +31,14 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
             let Some(changes) = changes else { return Ok(head) };
             let commit = self.commit(&head).await?;
             let environment = Some(&preview.environment);
-            let Ok(plan) = self.plan_of(&head, &commit, environment).await? else { return Ok(head) };
+            let plan = match self.plan_of(&head, &commit, environment).await? {
+                Ok(plan) => plan,
+                // Without an environment it has a plan: only what differs between these can be wrong.
+                Err(problems) => {
+                    let what = format!("Once merged, it could not be delivered to `{}`", preview.environment);
+                    return self.told(head, &what, &problems).await;
+                }
+            };
             let is_rendered = plan.services.iter().any(|service| service.rendering.is_some());
             let contents = if is_rendered { commit.contents()? } else { Contents::default() };
             let mut touched = Vec::new();

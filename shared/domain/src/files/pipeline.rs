@@ -71,8 +71,10 @@ record! {
         pub image: Option<OrNone<ImageName>> => "`vive-sphere/<service>`",
         /// Its Dockerfile. A component takes none.
         pub dockerfile: Option<RepositoryPath> => "`<path>/Dockerfile`",
-        /// The manifest files that deploy it, at least one, in order. In paths of manifests, here and in `kustomize` and
-        /// `helm`, `{environment}` stands for the name of the environment.
+        /// What the build of its image gets beside its folder. A component takes none.
+        pub build: Option<ImageBuildEntry> => "nothing",
+        /// The manifest files that deploy it, at least one, in order. In paths of manifests, here and in `kustomize`,
+        /// `helm` and those of Jobs, `{environment}` stands for the name of the environment.
         pub manifests: Option<Vec<RepositoryPath>> => "`infrastructure/kubernetes/<service>-deployment.yaml`, or the same with `-` for `_`",
         /// Instead of `manifests`: the folder with the kustomization that gives them.
         pub kustomize: Option<RepositoryPath> => "none",
@@ -140,6 +142,19 @@ record! {
         pub compute: Option<Compute> => "the stack's",
         /// The most minutes that the build may take.
         pub timeout: Option<Minutes> => "the stack's",
+    }
+}
+
+record! {
+    /// What the build of an image gets beside its folder.
+    #[derive(Default)]
+    pub struct ImageBuildEntry {
+        /// Build arguments, for `ARG` in the Dockerfile. They can be read in the image: nothing secret belongs here.
+        pub arguments: Option<BTreeMap<VariableName, VariableValue>> => "none",
+        /// Secrets for `RUN --mount=type=secret,id=<name>`, each from a secret below `<stack>/build/`: `pypi` means
+        /// `<stack>/build/pypi`. No layer keeps them. Which secret it is counts for whether an image is built anew, its
+        /// value does not.
+        pub secrets: Option<BTreeMap<VariableName, SecretReference>> => "none",
     }
 }
 

@@ -127,7 +127,7 @@ impl Planner<'_> {
     }
 
     /// The path for the environment that the commit is delivered to, where that is known.
-    fn in_environment(&self, path: &str) -> String {
+    pub(super) fn in_environment(&self, path: &str) -> String {
         match self.environment {
             Some(environment) => path.replace(ENVIRONMENT_PLACEHOLDER, environment.as_str()),
             None => path.to_owned(),
@@ -135,7 +135,7 @@ impl Planner<'_> {
     }
 
     /// Whether this holds for the path; where the environment is not known, for that of any environment.
-    fn some(&self, path: &str, holds: impl Fn(&str) -> bool) -> bool {
+    pub(super) fn some(&self, path: &str, holds: impl Fn(&str) -> bool) -> bool {
         let Some((before, _)) = path.split_once(ENVIRONMENT_PLACEHOLDER) else { return holds(path) };
         let names = self.tree.words_after(before.trim_start_matches("./"));
         names

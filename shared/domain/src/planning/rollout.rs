@@ -23,18 +23,18 @@ impl Planner<'_> {
         named: Option<&[RepositoryPath]>,
     ) -> Vec<RepositoryPath> {
         let mut found = Vec::new();
-        for path in named.unwrap_or_default() {
-            let path = plain(path.as_str());
-            if self.tree.has_file(path) {
+        for written in named.unwrap_or_default() {
+            let path = self.in_environment(plain(written.as_str()));
+            if self.some(&path, |path| self.tree.has_file(path)) {
                 found.extend(path.parse().ok());
                 continue;
             }
-            let near = self.did_you_mean(path);
+            let near = self.did_you_mean(&path);
             let message = format!(
                 "service `{name}`: `{path}` is not in the commit;{near} add it, or take it out of \
                  `services.{name}.{field}` in `{PIPELINE_FILE}`"
             );
-            self.of_service(name, &[Step::Key(field), Step::Item(path)], message);
+            self.of_service(name, &[Step::Key(field), Step::Item(written.as_str())], message);
         }
         found
     }

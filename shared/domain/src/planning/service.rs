@@ -84,6 +84,7 @@ impl Planner<'_> {
         for (field, is_there) in [
             ("test", entry.test.is_some()),
             ("dockerfile", entry.dockerfile.is_some()),
+            ("build", entry.build.is_some()),
             ("depends_on", entry.depends_on.is_some()),
         ] {
             if is_there {
@@ -163,7 +164,9 @@ impl Planner<'_> {
             let message = format!("service `{name}`: {invalid}; name another with `services.{name}.image`");
             self.of_service(name, &[Step::Key("image")], message);
         }
-        Some(ImageSpec { repository, dockerfile: self.path(name, "dockerfile", &dockerfile)? })
+        let dockerfile = self.path(name, "dockerfile", &dockerfile)?;
+        let (arguments, secrets) = self.image_build(name, entry);
+        Some(ImageSpec { repository, dockerfile, arguments, secrets })
     }
 
     fn health(&mut self, name: &ServiceName, entry: &HealthEntry) -> Option<HealthSpec> {

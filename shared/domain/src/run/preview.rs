@@ -30,6 +30,13 @@ impl Run {
         self.preview.is_none().then(|| Self { preview: Some(preview), ..self.clone() }.noted())
     }
 
+    /// The head with one more sentence for people; none where it is told already.
+    pub fn noting(&self, note: &str) -> Option<Self> {
+        let notes = || [self.notes.as_slice(), &[note.to_owned()]].concat();
+        (!self.notes.iter().any(|known| known == note))
+            .then(|| Self { notes: notes(), ..self.clone() }.noted())
+    }
+
     /// The head with what was found; none where nobody waits for that.
     pub fn previewed(&self, found: &[String]) -> Option<Self> {
         let preview = self.preview.clone().filter(|preview| !preview.told)?;

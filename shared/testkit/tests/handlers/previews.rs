@@ -7,7 +7,7 @@ use domain::run::{Preview, Run};
 use domain::spec::{Plan, ServiceSpec};
 use lambda::Disposition;
 use slipway_deploy::Deployment;
-use testkit::builders::{a_commit, a_plan, a_request, a_sha, a_strangers_pull, name};
+use testkit::builders::{a_commit, a_plan, a_request, a_sha, a_strangers_pull, a_zip, name};
 use testkit::fakes::{Fate, World};
 
 use crate::ask;
@@ -29,6 +29,53 @@ fn begin(world: &World, paths: &[&str]) {
     world.github.move_branch("proposal", &a_sha(1));
     world.github.push("proposal", &a_sha(2), commit);
     world.github.changes_paths(&a_sha(2), paths);
+}
+
+/// The same of one component, whose manifests Kustomize renders for these environments alone.
+async fn proposed_of(environments: &[&str], path: &str) -> World {
+    let world = World::new();
+    let file = "version: 1\nservices: {bots: {image: none, kustomize: 'k8s/{environment}'}}\n";
+    let mut files = vec![("repository-abc/infrastructure/ci_cd/pipeline.yaml".to_owned(), file.to_owned())];
+    for environment in environments {
+        let file = format!("repository-abc/k8s/{environment}/kustomization.yaml");
+        files.push((file, "resources: [../base]\n".to_owned()));
+    }
+    files.push(("repository-abc/docs/conf.py".to_owned(), String::new()));
+    files.push(("repository-abc/k8s/base/kustomization.yaml".to_owned(), "resources: [a.yaml]\n".to_owned()));
+    let commit = a_zip(&files);
+    world.github.push("develop", &a_sha(1), commit.clone());
+    world.github.move_branch("proposal", &a_sha(1));
+    world.github.push("proposal", &a_sha(2), commit);
+    world.github.changes_paths(&a_sha(2), &[path]);
+    plan(&world, &push()).await;
+    plan(&world, &offer("opened", "develop")).await;
+    world
+}
+
+#[tokio::test]
+async fn what_a_build_would_render_is_named_and_not_told() {
+    // The base is read too, since the overlay names it.
+    for path in ["k8s/development/kustomization.yaml", "k8s/base/a.yaml"] {
+        let world = proposed_of(&["development", "production"], path).await;
+        assert_eq!(asked(&world), 1, "{path}");
+        preview(&world).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told(&world), @"Once merged, `bots`: Kustomize renders its manifests in a build, and only what is delivered is built; what would change is not known before.");
+        }
+    }
+    for path in ["k8s/production/kustomization.yaml", "README.md"] {
+        let world = proposed_of(&["development", "production"], path).await;
+        assert_eq!(asked(&world), 0, "{path} is nothing to `development`");
+    }
+}
+
+#[tokio::test]
+async fn what_the_bases_environment_lacks_is_told_once() {
+    let world = proposed_of(&["production"], "k8s/base/a.yaml").await;
+    plan(&world, &offer("again", "develop")).await;
+    insta::assert_snapshot!(told(&world), @"Once merged, it could not be delivered to `development`: service `bots`: `k8s/development` is not in the commit; add it, or name another with `services.bots.kustomize` in `infrastructure/ci_cd/pipeline.yaml`.");
+    assert_eq!(asked(&world), 0);
+    assert!(!head(&world).phases.is_empty(), "the commit itself is judged");
 }
 
 fn push() -> PlanRequest {

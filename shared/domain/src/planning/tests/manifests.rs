@@ -76,6 +76,22 @@ fn what_is_missing_or_too_much_is_told_with_its_place() {
 }
 
 #[test]
+fn jobs_have_their_own_too() {
+    let jobs = |environment: &str| {
+        let entry = "manifests: [charts/values.yaml], pre_deploy: ['k8s/auth/{environment}.yaml']";
+        let file = format!("version: 1\nservices:\n  auth: {{{entry}}}\n");
+        let environment = environment.parse().expect("a name");
+        let tree = FILES.iter().copied().collect();
+        match plan_for(Some(file.as_bytes()), &tree, Some(&environment)) {
+            Ok(plan) => plan.services[0].rollout.pre_deploy[0].to_string(),
+            Err(problems) => problems.iter().map(shown).collect(),
+        }
+    };
+    assert_eq!(jobs("production"), "k8s/auth/production.yaml");
+    assert!(jobs("other").contains("service `auth`: `k8s/auth/other.yaml` is not in the commit"));
+}
+
+#[test]
 fn values_are_those_of_the_environment() {
     let file = "version: 1\nservices:\n  auth:\n    manifests: [charts/values.yaml]\n    values:\n      \
                 development: {replicas: 2, debug: true, level: '3'}\n      production: {replicas: 9}\n      empty:\n";
