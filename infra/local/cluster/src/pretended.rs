@@ -88,7 +88,7 @@ pub(crate) async fn run(objects: Arc<Objects>, pretence: Pretence, shutdown: Can
             }
             exists
         });
-        for pod in present {
+        for pod in present.into_iter().filter(|pod| !text(pod, "/spec/nodeName").is_empty()) {
             let uid = text(&pod, "/metadata/uid").to_owned();
             if !text(&pod, "/metadata/deletionTimestamp").is_empty() {
                 if let Some(task) = pods.remove(&uid) {

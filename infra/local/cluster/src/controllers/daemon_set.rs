@@ -9,9 +9,10 @@ use crate::controllers::making::Maker;
 use crate::controllers::pods;
 use crate::controllers::revisions::Revisions;
 use crate::controllers::scaling::share;
-use crate::objects::json::{integer, object, object_at, pairs, text};
+use crate::node;
+use crate::objects::json::{integer, object, object_at, text};
 use crate::objects::lifecycle::{Objects, TEMPLATES, Writer};
-use crate::objects::resources::{DAEMON_SETS, NODES};
+use crate::objects::resources::DAEMON_SETS;
 use crate::objects::store::Key;
 
 const MANAGER: &str = "kube-controller-manager";
@@ -37,8 +38,7 @@ pub fn sync(objects: &Objects, set: &Value) -> Result<(), Failure> {
     }
     let revisions = Revisions::of(objects, &DAEMON_SETS, set, HASH)?;
     let hash = revisions.newest()["metadata"]["labels"][HASH].as_str().unwrap_or_default().to_owned();
-    let nodes: Vec<Arc<Value>> = objects.store.list(&NODES, None).1;
-    let meant = nodes.iter().filter(|node| selects(set, node)).count();
+    let meant = usize::from(node::suits(&set["spec"]["template"]["spec"]));
     let mut work = Work { objects, set, hash, pods: pods::owned(objects, set) };
     work.move_on(meant)?;
     work.pods = pods::owned(objects, set);
@@ -146,12 +146,6 @@ impl Work<'_> {
         });
         written.map(drop)
     }
-}
-
-/// Whether the daemon set wants a pod on this node.
-fn selects(set: &Value, node: &Value) -> bool {
-    let labels = pairs(node, "/metadata/labels");
-    pairs(set, "/spec/template/spec/nodeSelector").iter().all(|label| labels.contains(label))
 }
 
 fn hash_of(pod: &Value) -> &str {

@@ -94,7 +94,7 @@ fn look(node: &Arc<Node>, workers: &mut HashMap<String, Handle>, shutdown: &Canc
         }
         exists || !handle.task.is_finished()
     });
-    for pod in pods {
+    for pod in pods.into_iter().filter(|pod| !text(pod, "/spec/nodeName").is_empty()) {
         let uid = text(&pod, "/metadata/uid").to_owned();
         let handle = workers.entry(uid).or_insert_with(|| {
             let (messages, inbox) = unbounded_channel();

@@ -35,6 +35,9 @@ pub fn apply(live: Option<&Value>, applied: &Value, manager: &str, force: bool) 
     for path in own.fields.0.difference(&fields.0) {
         if !all.iter().any(|other| other.fields.touches(path)) && !fields.touches(path) {
             remove(&mut merged, path);
+            remove_parents(&mut merged, path, |parent| {
+                fields.touches(parent) || all.iter().any(|other| other.fields.touches(parent))
+            });
         }
     }
     if own.fields != fields {
@@ -44,6 +47,18 @@ pub fn apply(live: Option<&Value>, applied: &Value, manager: &str, force: bool) 
     all.insert(position.unwrap_or(all.len()), own);
     record(&mut merged, &all);
     Ok(merged)
+}
+
+/// A struct of which nobody wants anything any more goes as a whole, with the defaults that nobody manages: a probe
+/// without its port would be refused.
+fn remove_parents(merged: &mut Value, path: &Path, is_wanted: impl Fn(&Path) -> bool) {
+    for length in 2..path.len() {
+        let parent = path[..length].to_vec();
+        if parent[length - 1].starts_with("f:") && !is_wanted(&parent) {
+            remove(merged, &parent);
+            return;
+        }
+    }
 }
 
 fn conflicts(live: &Value, applied: &Value, fields: &FieldSet, others: &[Manager]) -> Vec<(Path, Manager)> {
@@ -174,6 +189,22 @@ mod tests {
         assert_eq!(*env, json!([{ "name": "B", "value": "3" }]));
         let third = applied(Some(&second), &deployment(&json!(1), &json!([{ "name": "web", "image": "a" }])));
         assert!(third["spec"]["template"]["spec"]["containers"][0].get("env").is_none(), "{third}");
+    }
+
+    #[test]
+    fn a_struct_goes_with_the_defaults_in_it() {
+        let probed = |probe: &Value| {
+            deployment(&json!(1), &json!([{ "name": "web", "image": "a", "readinessProbe": probe }]))
+        };
+        let mut first = applied(None, &probed(&json!({ "httpGet": { "port": 80 } })));
+        first["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["periodSeconds"] = 10.into();
+        first["spec"]["progressDeadlineSeconds"] = 600.into();
+        let second = applied(Some(&first), &deployment(&json!(1), &json!([{ "name": "web", "image": "a" }])));
+        assert!(
+            second["spec"]["template"]["spec"]["containers"][0].get("readinessProbe").is_none(),
+            "{second}"
+        );
+        assert_eq!(second["spec"]["progressDeadlineSeconds"], 600, "a default beside what is wanted stays");
     }
 
     #[test]

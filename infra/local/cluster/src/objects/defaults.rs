@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use crate::node;
 use crate::objects::json::{default_to, list, object, object_at, text};
 use crate::objects::resources::Resource;
 
@@ -129,7 +130,9 @@ fn pod(value: &mut Value) {
     let spec = spec(value);
     pod_spec(spec);
     default_to(spec, "enableServiceLinks", true);
-    default_to(spec, "nodeName", "local");
+    if node::suits(spec) {
+        default_to(spec, "nodeName", node::NAME);
+    }
     default_to(spec, "serviceAccountName", "default");
     for container in containers(spec) {
         let limits = container.pointer("/resources/limits").and_then(Value::as_object).cloned();

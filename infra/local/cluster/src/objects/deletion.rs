@@ -43,7 +43,10 @@ pub fn deletion_of(resource: &Resource, before: &Value, deletion: &Deletion) -> 
     let grace = match resource.plural {
         "pods" => {
             let own = read::integer(before, "/spec/terminationGracePeriodSeconds").unwrap_or(30);
-            deletion.grace.unwrap_or(own)
+            let ended = matches!(read::text(before, "/status/phase"), "Succeeded" | "Failed");
+            // Nothing runs of a pod that has ended or that no node has taken.
+            let runs = !ended && !read::text(before, "/spec/nodeName").is_empty();
+            if runs { deletion.grace.unwrap_or(own) } else { 0 }
         }
         _ => 0,
     };

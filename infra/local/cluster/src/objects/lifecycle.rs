@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::api::failure::Failure;
+use crate::node;
 use crate::objects::deletion::{Deletion, deletion_of};
 use crate::objects::managers::{Manager, follow};
 use crate::objects::resources::{NAMESPACES, PODS, Resource, SERVICES};
@@ -223,8 +224,10 @@ fn finish(
     ownership: Ownership,
 ) -> Result<Decision, Failure> {
     read::drop_nulls(&mut after);
-    if read::list(&after, "/metadata/finalizers").is_empty() {
-        read::object_at(&mut after, "metadata").remove("finalizers");
+    for field in ["finalizers", "ownerReferences"] {
+        if read::list(&after["metadata"], &format!("/{field}")).is_empty() {
+            read::object_at(&mut after, "metadata").remove(field);
+        }
     }
     let name = read::text(&after, "/metadata/name").to_owned();
     if let Some(before) = before {
@@ -272,7 +275,7 @@ fn carry_over(resource: &Resource, before: Option<&Value>, after: &mut Value, wr
         }
         metadata.insert("uid".to_owned(), uid().into());
         metadata.insert("creationTimestamp".to_owned(), read::now().into());
-        match initial_status(resource) {
+        match initial_status(resource, &after["spec"]) {
             Some(status) => after["status"] = status,
             None if resource.has_status => drop(read::object(after).remove("status")),
             None => {}
@@ -314,9 +317,9 @@ fn carry_over(resource: &Resource, before: Option<&Value>, after: &mut Value, wr
     }
 }
 
-fn initial_status(resource: &Resource) -> Option<Value> {
+fn initial_status(resource: &Resource, spec: &Value) -> Option<Value> {
     match resource.plural {
-        "pods" => Some(json!({ "phase": "Pending", "qosClass": "Burstable" })),
+        "pods" => Some(node::status_of_new(spec)),
         "namespaces" => Some(json!({ "phase": "Active" })),
         "services" => Some(json!({ "loadBalancer": {} })),
         "deployments" => Some(json!({})),

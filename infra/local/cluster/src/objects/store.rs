@@ -11,7 +11,7 @@ use crate::objects::json;
 use crate::objects::resources::{ALL, Resource};
 
 /// How many changes a watch may lie behind before it gets 410.
-const HISTORY: usize = 20_000;
+const HISTORY: usize = 5_000;
 
 /// Where an object lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

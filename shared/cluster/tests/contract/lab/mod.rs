@@ -1,91 +1,107 @@
-//! The cluster under test: the one that `SLIPWAY_TEST_KUBECONFIG` names (a path), else a small one of this project.
+//! The clusters under test: the one that `KUBECONFIG_CONTRACT` names (a path), else small ones of this project.
 //!
-//! For a named cluster `SLIPWAY_TEST_IMAGE` is a Python image that it can pull, `SLIPWAY_TEST_CRASHING_IMAGE` the
-//! one whose container ends with an error (the same by default), and `SLIPWAY_TEST_TRAFFIC=no` says that its
-//! Services carry no traffic; `SLIPWAY_TEST_POWERLESS_KUBECONFIG` names a kubeconfig of somebody without any right.
+//! For a named cluster with real nodes, `KUBECONFIG_CONTRACT_IMAGE` is a Python image that they can pull.
 
-use std::path::Path;
+mod objects;
+mod small;
+mod space;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use cluster::Cluster;
-use domain::task::ObjectName;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Node, ServiceAccount};
+use kube::api::{ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use local_cluster::{Access, Options, Token, serve};
-use local_engine::{images, no_progress};
+use kube::{Api, Client};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+
+pub use objects::{
+    Fate, config_map, daemon_set, deployment, job, name_of, namespace, service, stateful_set, with,
+};
+pub use small::Engine;
+pub use space::{Answer, Space, send};
 
 /// Longer than anything should take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// A cluster.
 pub struct Lab {
+    /// What it is, for people.
+    pub title: String,
     kubeconfig: String,
-    powerless: Option<String>,
-    image: String,
-    crashing_image: String,
-    pub carries_traffic: bool,
-    small: Option<Small>,
+    powerless: Result<String, String>,
+    nodes: Nodes,
+    small: Option<small::Small>,
 }
 
-/// The small cluster and how to end it.
-struct Small {
-    shutdown: CancellationToken,
-    served: JoinHandle<anyhow::Result<()>>,
-    // Ends with the last of its users.
-    _engine: std::sync::Arc<local_engine::Shared>,
+/// What runs the pods.
+enum Nodes {
+    /// Containers, of this Python image.
+    Real(String),
+    /// Nothing: what a pod comes to goes by the name of its image. The word is what the nodes say of themselves.
+    Pretended(String),
 }
 
 impl Lab {
-    pub async fn start() -> anyhow::Result<Self> {
-        let Ok(path) = std::env::var("SLIPWAY_TEST_KUBECONFIG") else { return Self::small().await };
-        let image = std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "python:3.12-slim".to_owned());
-        Ok(Self {
-            kubeconfig: std::fs::read_to_string(&path).with_context(|| path.clone())?,
-            powerless: match std::env::var("SLIPWAY_TEST_POWERLESS_KUBECONFIG") {
-                Ok(path) => Some(std::fs::read_to_string(&path).with_context(|| path.clone())?),
-                Err(_) => None,
-            },
-            crashing_image: std::env::var("SLIPWAY_TEST_CRASHING_IMAGE").unwrap_or_else(|_| image.clone()),
-            image,
-            carries_traffic: std::env::var("SLIPWAY_TEST_TRAFFIC").as_deref() != Ok("no"),
-            small: None,
-        })
+    /// The cluster that the variable names.
+    pub async fn named(path: &str) -> anyhow::Result<Self> {
+        let kubeconfig = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+        let image = std::env::var("KUBECONFIG_CONTRACT_IMAGE");
+        let image = image.unwrap_or_else(|_| "python:3.12-slim".to_owned());
+        let powerless = powerless(&kubeconfig).await.map_err(|error| format!("{error:#}"));
+        Self::reached(path.to_owned(), kubeconfig, powerless, image, None).await
     }
 
-    async fn small() -> anyhow::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.slipway");
-        let engine = local_engine::shared(&root.join("test-cluster"))?;
-        let image = images::ensure_python(&engine, &root.join("images"), &no_progress).await?.to_owned();
-        let cloud = format!("contract-{}", std::process::id());
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let access = Access::Namespaces(Vec::new());
-        let powerless = Token { value: "powerless-token".to_owned(), user: "nobody".to_owned(), access };
-        let options = Options {
-            cloud: cloud.clone(),
-            engine: (**engine).clone(),
-            certificate: None,
-            tokens: vec![Token::administrator("contract-token"), powerless],
-            image_rewrites: Vec::new(),
-            helper_image: image.clone(),
-            folder: root.join(cloud),
-            back_off: Duration::from_secs(2),
-            pretence: None,
+    /// A small cluster whose pods are pretended.
+    pub async fn pretended() -> anyhow::Result<Self> {
+        let small = small::Small::pretended().await?;
+        Self::of_small("the small cluster, pods pretended", small, String::new()).await
+    }
+
+    /// A small cluster whose pods are containers.
+    pub async fn of_containers(engine: Engine) -> anyhow::Result<Self> {
+        let image = engine.image.clone();
+        let small = small::Small::of_containers(engine).await?;
+        Self::of_small("the small cluster, pods in containers", small, image).await
+    }
+
+    async fn of_small(title: &str, small: small::Small, image: String) -> anyhow::Result<Self> {
+        let (kubeconfig, powerless) =
+            (small.kubeconfig(small::ADMINISTRATOR), small.kubeconfig(small::POWERLESS));
+        Self::reached(title.to_owned(), kubeconfig, Ok(powerless), image, Some(small)).await
+    }
+
+    async fn reached(
+        title: String,
+        kubeconfig: String,
+        powerless: Result<String, String>,
+        image: String,
+        small: Option<small::Small>,
+    ) -> anyhow::Result<Self> {
+        let client = client(&kubeconfig).await?;
+        let nodes: Vec<Node> = Api::all(client).list(&ListParams::default()).await?.items;
+        let info = nodes.iter().filter_map(|node| node.status.as_ref()?.node_info.as_ref());
+        let runtimes: Vec<&str> = info.map(|info| info.container_runtime_version.as_str()).collect();
+        let real = |runtime: &str| {
+            ["docker://", "containerd://", "cri-o://"].iter().any(|known| runtime.starts_with(known))
         };
-        let powerless = local_cluster::kubeconfig(&url, "powerless-token", None);
-        let shutdown = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, options, shutdown.clone()));
-        Ok(Self {
-            kubeconfig: local_cluster::kubeconfig(&url, "contract-token", None),
-            powerless: Some(powerless),
-            crashing_image: image.clone(),
-            image,
-            carries_traffic: true,
-            small: Some(Small { shutdown, served, _engine: engine }),
-        })
+        let nodes = match runtimes.iter().find(|runtime| !real(runtime)) {
+            None if !runtimes.is_empty() => Nodes::Real(image),
+            None => Nodes::Pretended("no node".to_owned()),
+            Some(runtime) => Nodes::Pretended((*runtime).to_owned()),
+        };
+        Ok(Self { title, kubeconfig, powerless, nodes, small })
+    }
+
+    /// Why there are no real nodes, if there are none.
+    pub fn without_nodes(&self) -> Option<String> {
+        match &self.nodes {
+            Nodes::Real(_) => None,
+            Nodes::Pretended(runtime) => Some(format!("no real nodes (`{runtime}`)")),
+        }
     }
 
     /// The adapter under test.
@@ -93,88 +109,67 @@ impl Lab {
         Ok(Cluster::from_kubeconfig(&self.kubeconfig).await?)
     }
 
-    /// The adapter with a kubeconfig that may do nothing, where there is one.
-    pub async fn powerless(&self) -> anyhow::Result<Option<Cluster>> {
-        Ok(match &self.powerless {
-            Some(kubeconfig) => Some(Cluster::from_kubeconfig(kubeconfig).await?),
-            None => None,
-        })
+    /// The kubeconfig of somebody who may do nothing, or why there is none.
+    pub fn powerless(&self) -> Result<&str, &str> {
+        self.powerless.as_deref().map_err(String::as_str)
     }
 
-    /// Somebody else with a client of his own.
-    pub async fn stranger(&self) -> anyhow::Result<kube::Client> {
-        let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig)?;
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        Ok(kube::Client::try_from(config)?)
+    /// A client of its own, for the administrator.
+    pub async fn client(&self) -> anyhow::Result<Client> {
+        client(&self.kubeconfig).await
     }
 
-    /// A Deployment that serves its folder over HTTP.
-    pub fn serving(&self, namespace: &str, version: &str) -> Value {
-        let command = json!(["python3", "-m", "http.server", "8000"]);
-        deployment(namespace, version, &self.image, &command)
+    /// The minor version of Kubernetes that the API server tells.
+    pub async fn minor(&self) -> anyhow::Result<u32> {
+        let told = self.client().await?.apiserver_version().await?.git_version;
+        let minor = told.strip_prefix("v1.").and_then(|rest| rest.split('.').next()?.parse().ok());
+        minor.with_context(|| format!("the version `{told}`"))
     }
 
-    /// A Deployment whose container ends at once.
-    pub fn crashing(&self, namespace: &str, version: &str) -> Value {
-        let command = json!(["python3", "-c", "raise SystemExit('the configuration is wrong')"]);
-        deployment(namespace, version, &self.crashing_image, &command)
+    /// A namespace for one story.
+    pub async fn space(self: &Arc<Self>, story: &str) -> anyhow::Result<Space> {
+        Space::make(Arc::clone(self), story).await
     }
 
-    /// A Deployment whose image nobody has.
-    pub fn without_image(namespace: &str, version: &str) -> Value {
-        deployment(namespace, version, "127.0.0.1:9/nopull:1", &json!(["true"]))
+    /// The spec of a pod that comes to this. It ends within a second when it is told to.
+    pub fn pod(&self, fate: Fate) -> Value {
+        let image = match (&self.nodes, fate) {
+            (_, Fate::HasNoImage) => "127.0.0.1:9/nopull:1",
+            (Nodes::Real(image), _) => image,
+            (Nodes::Pretended(_), Fate::Crashes | Fate::Fails) => "broken",
+            (Nodes::Pretended(_), Fate::Serves | Fate::Succeeds) => "fine",
+        };
+        objects::pod(image, fate)
     }
 
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Some(small) = self.small else { return Ok(()) };
-        small.shutdown.cancel();
-        small.served.await?
+        match self.small {
+            Some(small) => small.stop().await,
+            None => Ok(()),
+        }
     }
 }
 
-fn deployment(namespace: &str, version: &str, image: &str, command: &Value) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace, "labels": {"app": "web"}},
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web", "version": version}},
-                "spec": {
-                    "terminationGracePeriodSeconds": 1,
-                    "containers": [{
-                        "name": "app", "image": image, "imagePullPolicy": "IfNotPresent", "command": command,
-                        "ports": [{"containerPort": 8000, "protocol": "TCP"}],
-                        "readinessProbe": {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1},
-                    }],
-                },
-            },
-        },
-    })
+/// A client for the current context of a kubeconfig.
+pub async fn client(kubeconfig: &str) -> anyhow::Result<Client> {
+    let kubeconfig = Kubeconfig::from_yaml(kubeconfig)?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
 }
 
-pub fn namespace(name: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-}
-
-pub fn config_map(namespace: &str, value: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": namespace}, "data": {"key": value}})
-}
-
-pub fn service(namespace: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": {"name": "web", "namespace": namespace},
-        "spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 8000, "protocol": "TCP", "targetPort": 8000}]},
-    })
-}
-
-pub fn web(namespace: &str) -> ObjectName {
-    ObjectName {
-        api_version: "apps/v1".to_owned(),
-        kind: "Deployment".to_owned(),
-        namespace: namespace.to_owned(),
-        name: "web".to_owned(),
+/// The same kubeconfig for a service account without any right, which is made for it.
+async fn powerless(kubeconfig: &str) -> anyhow::Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client(kubeconfig).await?, "default");
+    let name = format!("contract-powerless-{}", std::process::id());
+    let account = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
+    accounts.create(&PostParams::default(), &account).await.context("making a service account")?;
+    let wish: TokenRequest =
+        serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 3600 } }))?;
+    let told = accounts.create_token_request(&name, &PostParams::default(), &wish).await;
+    let token = told.context("asking for a token")?.status.context("no token")?.token;
+    let mut changed: Value = serde_json::to_value(Kubeconfig::from_yaml(kubeconfig)?)?;
+    for user in changed["users"].as_array_mut().into_iter().flatten() {
+        user["user"] = json!({ "token": token });
     }
+    Ok(changed.to_string())
 }
