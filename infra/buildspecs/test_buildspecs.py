@@ -408,8 +408,36 @@ class Image(BuildSpecification):
         self.assertNotIn("swordfish", "".join(files.values()))
         self.assertFalse([call for call in self.calls("docker build ") if "--help" not in call])
 
-    def test_a_cache_that_is_gone_stops_nothing(self):
-        files = self.run_build(SLIPWAY_CACHE_FROM="registry.example/bots:gone", PULL="1")
+    def test_arguments_are_values_and_secrets_are_references(self):
+        self.run_build(
+            SLIPWAY_BUILD_ARGUMENTS="INDEX EMPTY",
+            SLIPWAY_BUILD_ARGUMENT_INDEX="https://pypi.example/simple $(touch hacked) `touch hacked`",
+            SLIPWAY_BUILD_SECRETS="pypi",
+            SLIPWAY_BUILD_SECRET_pypi="swordfish",
+        )
+        call = self.build_call()
+        value = "https://pypi.example/simple $(touch hacked) `touch hacked`"
+        self.assertIn(f"--build-arg INDEX={value}", call)
+        self.assertIn("--build-arg EMPTY= ", call)
+        self.assertIn("--secret id=pypi,env=SLIPWAY_BUILD_SECRET_pypi", call)
+        self.assertNotIn("swordfish", "".join(self.calls("")))
+        self.assertEqual(list(self.folder.rglob("hacked")), [])
+
+    def test_a_secret_needs_buildkit(self):
+        files = self.run_build(
+            DOCKER_VERSION="28.2.2", SLIPWAY_BUILD_SECRETS="pypi", SLIPWAY_BUILD_SECRET_pypi="swordfish"
+        )
+        self.assertEqual(files["exit-code"], "1")
+        self.assertIn("the secret pypi needs BuildKit", files["log.txt"])
+
+    def test_buildkit_looks_for_layers_itself(self):
+        self.run_build(SLIPWAY_CACHE_FROM="registry.example/bots:cache", PULL="1")
+        self.assertIn("--cache-from registry.example/bots:cache", self.build_call())
+        self.assertEqual(self.calls("docker pull"), [])
+
+    def test_without_buildkit_a_cache_that_is_gone_stops_nothing(self):
+        gone = {"SLIPWAY_CACHE_FROM": "registry.example/bots:gone", "PULL": "1"}
+        files = self.run_build(**gone, DOCKER_VERSION="28.2.2")
         self.assertEqual(files["digest"], DIGEST)
         self.assertNotIn("--cache-from", self.build_call())
 

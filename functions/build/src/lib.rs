@@ -22,6 +22,9 @@ pub use rendering::ManifestBuilds;
 /// What every image build does.
 const BUILDSPEC: &str = include_str!("../../../infra/buildspecs/image.yml");
 
+/// The movable tag of the newest image, whose layers later builds take over.
+const CACHE: &str = "cache";
+
 /// How many of the log's last lines are kept of a red build.
 const TAIL: usize = 40;
 
@@ -68,6 +71,8 @@ pub struct ImageBuilds<B, A, I> {
     pub images: I,
     /// The build argument `BASE_IMAGE`; none leaves the Dockerfile's own default.
     pub base_image: Option<String>,
+    /// What the names of secrets for builds begin with, such as `slipway/build/`.
+    pub secrets_prefix: String,
 }
 
 impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
@@ -91,7 +96,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
             source: self.artifacts.place(&keys::source(&attempt.run)),
             buildspec: BUILDSPEC,
             variables: self.variables(case, service, image, &address),
-            options: BuildOptions::default(),
+            options: BuildOptions { secrets: self.secrets(image), ..BuildOptions::default() },
             result: keys::result_folder(&attempt),
             attempts: vec![attempt],
         };
@@ -114,6 +119,7 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         match self.images.digest(&image.repository, case.head.id.sha.as_str()).await? {
             Some(digest) => {
                 self.remember(case, image, &digest).await?;
+                self.images.tag(&image.repository, &digest, CACHE).await?;
                 Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed")))
             }
             None if status.state == BuildState::Fault => {
@@ -177,10 +183,24 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
             ("SLIPWAY_REVISION", run.sha.as_str()),
             ("SLIPWAY_SOURCE_URL", &format!("https://github.com/{}", run.repository)),
             ("SLIPWAY_REGISTRY", address.split('/').next().unwrap_or(address)),
+            ("SLIPWAY_CACHE_FROM", &format!("{address}:{CACHE}")),
+            ("SLIPWAY_BUILD_ARGUMENTS", &names(&image.arguments)),
+            ("SLIPWAY_BUILD_SECRETS", &names(&image.secrets)),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .chain(image.arguments.iter().map(|(name, value)| {
+            (format!("SLIPWAY_BUILD_ARGUMENT_{name}"), value.clone())
+        }))
         .collect()
+    }
+
+    /// Where CodeBuild finds the values of the build's secrets.
+    fn secrets(&self, image: &ImageSpec) -> BTreeMap<String, String> {
+        let place = |(id, secret): (&String, &String)| {
+            (format!("SLIPWAY_BUILD_SECRET_{id}"), format!("{}{secret}", self.secrets_prefix))
+        };
+        image.secrets.iter().map(place).collect()
     }
 
     async fn failed(&self, case: &Case<'_>, status: BuildStatus) -> Answer<Verdict> {
@@ -194,6 +214,11 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
         };
         Ok(Verdict::failed(summary, Output::Log { tail, log: status.log }))
     }
+}
+
+/// The names, separated by spaces.
+fn names(given: &BTreeMap<String, String>) -> String {
+    given.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn image_of<'a>(case: &Case<'a>) -> Answer<(&'a ServiceSpec, &'a ImageSpec)> {

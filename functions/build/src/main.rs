@@ -24,7 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (own_queue, dead_letters) = (variables.text("BUILD_QUEUE_URL"), variables.text("DEAD_LETTERS_URL"));
     let (images, renders) = (variables.text("IMAGE_PROJECT"), variables.text("RENDER_PROJECT"));
     let (kept, days) = (variables.text("KEPT_IMAGES"), variables.text("UNTAGGED_IMAGE_DAYS"));
-    let bucket = variables.text("BUCKET_NAME");
+    let (bucket, secrets_prefix) = (variables.text("BUCKET_NAME"), variables.text("BUILD_SECRETS_PREFIX"));
     variables.complete()?;
 
     let aws = lambda::aws().await;
@@ -35,6 +35,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let [images, renders] = [images, renders].map(|project| Builds::new(&aws, project, &bucket));
     let (base_image, artifacts) = (Variables::optional("BASE_IMAGE"), Artifacts::new(&aws, bucket));
     let manifests = ManifestBuilds { builds: renders, artifacts: artifacts.clone() };
-    let images = ImageBuilds { builds: images, artifacts, images: registry, base_image };
+    let images = ImageBuilds { builds: images, artifacts, images: registry, base_image, secrets_prefix };
     lambda::serve_stage(Stage::Build, &store, &queue, &redelivery, &BuildStage { images, manifests }).await
 }

@@ -22,6 +22,7 @@ use crate::run::Problem;
 use crate::spec::{Notifications, Plan, ServiceSpec};
 use crate::text;
 
+mod image_build;
 mod manifests;
 mod reads;
 mod rollout;

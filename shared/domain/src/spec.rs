@@ -165,6 +165,12 @@ pub struct ImageSpec {
     pub repository: String,
     /// The Dockerfile.
     pub dockerfile: RepositoryPath,
+    /// Build arguments.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, String>,
+    /// Secrets of the build: `<secret>` or `<secret>:<JSON key>` by the id under which a Dockerfile mounts them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// A health probe through the API server's service proxy.

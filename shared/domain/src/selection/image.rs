@@ -7,14 +7,14 @@ use crate::spec::{ImageSpec, Reads, ServiceSpec};
 use crate::time::Timestamp;
 
 /// What a key begins with; whoever changes what it is made of counts on.
-const FORM: &str = "slipway image key 1";
+const FORM: &str = "slipway image key 2";
 
 /// How old an image may be whose base image may have moved on, in seconds: then its key is another one. A week, so
 /// that mended bases are taken over without a commit having to ask for it.
 const LONGEST_AGE: u64 = 7 * 24 * 60 * 60;
 
-/// What a service's image depends on: its build context with every file, its Dockerfile, the buildspec, and the week,
-/// where a base image is no digest. SHA-256 in hexadecimal; none for what has no image.
+/// What a service's image depends on: its build context with every file, its Dockerfile, arguments, names of secrets, the
+/// buildspec, and the week, where a base image is no digest. SHA-256 in hexadecimal; none for what has no image.
 ///
 /// What a Dockerfile's commands fetch from elsewhere is in no key.
 pub fn image_key(
@@ -24,7 +24,7 @@ pub fn image_key(
     buildspec: &str,
     now: Timestamp,
 ) -> Option<String> {
-    let ImageSpec { repository, dockerfile: path } = service.image.as_ref()?;
+    let ImageSpec { repository, dockerfile: path, arguments, secrets } = service.image.as_ref()?;
     let mut hash = Sha256::new();
     let mut feed = |part: &[u8]| {
         // Its length before each part, so that no part can pass for another one or for two.
@@ -35,6 +35,13 @@ pub fn image_key(
         feed(part.as_bytes());
     }
     feed(dockerfile);
+    for given in [arguments, secrets] {
+        feed(&(given.len() as u64).to_le_bytes());
+        for (name, value) in given {
+            feed(name.as_bytes());
+            feed(value.as_bytes());
+        }
+    }
     let week = if is_pinned(dockerfile) { 0 } else { now.seconds() / LONGEST_AGE };
     feed(&week.to_le_bytes());
     let context = Reads { paths: vec![service.path.to_string()], ..Reads::default() };

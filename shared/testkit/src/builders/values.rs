@@ -120,6 +120,8 @@ pub fn a_service(service: &str) -> ServiceSpec {
         image: Some(ImageSpec {
             repository: format!("vive-sphere/{service}"),
             dockerfile: name(&format!("{path}/Dockerfile")),
+            arguments: BTreeMap::new(),
+            secrets: BTreeMap::new(),
         }),
         health: Some(HealthSpec {
             path: format!("/api/v1/{service}/health"),

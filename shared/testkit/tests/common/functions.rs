@@ -83,6 +83,7 @@ impl Functions {
                     artifacts: artifacts.clone(),
                     images: images.clone(),
                     base_image: None,
+                    secrets_prefix: "slipway/build/".to_owned(),
                 },
                 manifests: ManifestBuilds { builds: renders, artifacts: artifacts.clone() },
             },

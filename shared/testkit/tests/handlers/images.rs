@@ -26,6 +26,7 @@ fn image_builds(
         artifacts: world.artifacts.clone(),
         images: world.images.clone(),
         base_image: base_image.map(str::to_owned),
+        secrets_prefix: "slipway/build/".to_owned(),
     }
 }
 
