@@ -29,7 +29,7 @@ impl<S: Runs + Environments + Scans, I: Images> StageWork for Publishing<S, I> {
     async fn start(&self, case: &Case<'_>, _adopt: bool) -> Answer<Learned> {
         let image = Built::of(case)?;
         match self.look(case, &image, Duration::ZERO).await? {
-            Seen::Ended(verdict) => Ok(Learned::Concluded(verdict)),
+            Seen::Ended(verdict) => Ok(Learned::Concluded(*verdict)),
             // The state remembers since when the scan is waited for.
             Seen::Waits(_) => Ok(Learned::Started { handle: "scan".to_owned() }),
         }
@@ -46,7 +46,7 @@ impl<S: Runs + Environments + Scans, I: Images> StageWork for Publishing<S, I> {
         let awaited = Scanned { repository: image.name.to_owned(), digest: image.pinned.digest.clone() };
         self.store.await_scan(&awaited, &waiting, case.now).await?;
         match self.look(case, &image, waited).await? {
-            Seen::Ended(verdict) => Ok(Learned::Concluded(verdict)),
+            Seen::Ended(verdict) => Ok(Learned::Concluded(*verdict)),
             Seen::Waits(longest) => Ok(Learned::InProgress { ask_again: Some(AGAIN.min(longest)) }),
         }
     }
@@ -63,9 +63,15 @@ impl<S: Runs + Environments + Scans, I: Images> StageWork for Publishing<S, I> {
 /// What the registry says of an image.
 enum Seen {
     /// Enough for a verdict.
-    Ended(Verdict),
+    Ended(Box<Verdict>),
     /// Its scan goes on; it is waited for so long at most.
     Waits(Duration),
+}
+
+impl Seen {
+    fn ended(verdict: Verdict) -> Self {
+        Self::Ended(Box::new(verdict))
+    }
 }
 
 impl<S: Runs + Environments + Scans, I: Images> Publishing<S, I> {
@@ -74,7 +80,7 @@ impl<S: Runs + Environments + Scans, I: Images> Publishing<S, I> {
         if !self.images.holds(name, &pinned.digest).await? {
             let summary =
                 format!("the registry does not hold `{pinned}`; somebody deleted it after its build");
-            return Ok(Seen::Ended(Verdict::failed(summary, Output::None)));
+            return Ok(Seen::ended(Verdict::failed(summary, Output::None)));
         }
         let policy = case.head.delivery.as_ref().map(|delivery| delivery.policy.scan).unwrap_or_default();
         let mut words = String::new();
@@ -83,7 +89,7 @@ impl<S: Runs + Environments + Scans, I: Images> Publishing<S, I> {
                 Gate::Open(said) => words = format!("; {said}"),
                 Gate::Wait(longest) => return Ok(Seen::Waits(longest)),
                 Gate::Shut { summary, evidence } => {
-                    return Ok(Seen::Ended(Verdict::failed(summary, Output::Evidence(evidence))));
+                    return Ok(Seen::ended(Verdict::failed(summary, Output::Evidence(evidence))));
                 }
             }
         }
@@ -91,7 +97,7 @@ impl<S: Runs + Environments + Scans, I: Images> Publishing<S, I> {
         let tag = tags::for_people(&head.origin.branch, head.created, head.id.sha.short());
         self.images.tag(name, &pinned.digest, &tag).await?;
         let output = Output::Image { image: pinned.clone(), log: None };
-        Ok(Seen::Ended(Verdict::passed(format!("published as `{tag}`{words}"), output)))
+        Ok(Seen::ended(Verdict::passed(format!("published as `{tag}`{words}"), output)))
     }
 }
 

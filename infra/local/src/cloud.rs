@@ -218,7 +218,7 @@ impl Cloud {
     }
 
     /// Lets the registry's scans of a repository's images come to this from now on, in the words of ECR's
-    /// DescribeImageScanFindings: `status`, `description`, `findings`. Until then they find nothing.
+    /// `DescribeImageScanFindings`: `status`, `description`, `findings`. Until then they find nothing.
     ///
     /// # Errors
     /// When the local AWS does not answer.

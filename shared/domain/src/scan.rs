@@ -263,7 +263,7 @@ impl ScanPolicy {
     }
 
     /// An image that the registry cannot judge.
-    fn unjudged(&self, why: &str) -> Gate {
+    fn unjudged(self, why: &str) -> Gate {
         let words = format!("the registry has no findings of the image ({why})");
         match self.unsupported {
             Unsupported::Pass => Gate::Open(format!("not judged: {words}")),
