@@ -1,12 +1,16 @@
 //! A small Kubernetes-compatible API server whose pods are real containers.
 //!
-//! It speaks enough of the Kubernetes API for kubectl, kube-rs and a deployer: discovery, server-side apply and the
-//! older patches, watches, Deployments with rolling updates, probes, logs, and the proxy to services. Objects live in
-//! memory; pods, their network and a forwarder per service live in a Docker engine and go with the cluster.
+//! It speaks enough of the Kubernetes API for kubectl (get, describe, logs, wait, rollout, diff, apply of both kinds),
+//! kube-rs and a deployer: discovery, server-side apply and the older patches, watches, Deployments, StatefulSets,
+//! DaemonSets and Jobs as their controllers move them, probes, logs, and the proxy to services. Objects live in memory;
+//! pods, their network and a forwarder per service live in a Docker engine and go with the cluster. What it does as a
+//! real one does is told by the contract of the `cluster` crate, whose stories hold on both.
 //!
 //! Limits, on purpose: one node; all namespaces share one network (names are looked up per namespace, but nothing
 //! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes or
-//! autoscaling; cron jobs are stored and never started; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
+//! autoscaling; cron jobs are stored and never started; jobs have no index; pods are scheduled by `nodeSelector` alone;
+//! JSON and YAML only, no protobuf (`kubectl create job` sends it); `NodePort` and `LoadBalancer` behave like
+//! `ClusterIP`.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

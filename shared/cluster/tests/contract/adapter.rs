@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use cluster::Cluster;
 use domain::policy::Conflicts;
-use domain::ports::{Advice, Application, Change, Cluster as _, Leftover};
+use domain::ports::{Advice, Answer, Application, Change, Cluster as _, Leftover, Standing};
 use domain::task::ObjectName;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ pub fn stories() -> Vec<Story> {
         another_manager_is_named,
         a_rehearsal_tells_and_changes_nothing,
         only_what_is_still_its_own_is_pruned,
+        what_there_is_no_time_for_is_left_to_others,
         missing_rights_are_told,
     ]
 }
@@ -72,6 +73,39 @@ async fn another_manager_is_named(space: Arc<Space>) -> Told {
     ensure!(taken == [words], "{taken:?}");
     ensure!(space.get("ConfigMap", "web").await?.body["data"]["key"] == "ours");
     applied(&cluster, &ours).await.context("it is ours now")?;
+    Ok(None)
+}
+
+/// Asks for so long whether a change is wanted that little time is left for it.
+struct Slow;
+
+impl Standing for Slow {
+    async fn holds(&self) -> Answer<bool> {
+        tokio::time::sleep(self.patience()).await;
+        Ok(true)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(200)
+    }
+}
+
+async fn what_there_is_no_time_for_is_left_to_others(space: Arc<Space>) -> Told {
+    let (cluster, here) = (space.lab.cluster().await?, &space.name);
+    let named = |number: usize| {
+        with(config_map(here, "a"), &[("/metadata/name", json!(format!("map-{number:02}")))])
+    };
+    let objects: Vec<Value> = (0..20).map(named).collect();
+    let application = cluster.apply(&objects, Conflicts::Refuse, &Slow).await?;
+    let Application::Partly { applied: done, taken } = application else { bail!("{application:?}") };
+    ensure!(0 < done && done < objects.len() && taken.is_empty(), "{done} of them");
+    for (number, object) in objects.iter().enumerate() {
+        let name = name_of(object).name;
+        let status = space.get("ConfigMap", &name).await?.code;
+        ensure!(status == if number < done { 200 } else { 404 }, "{name}: {status}, {done} were applied");
+    }
+    applied(&cluster, &objects[done..]).await?;
+    space.get("ConfigMap", "map-19").await?.expect(200)?;
     Ok(None)
 }
 

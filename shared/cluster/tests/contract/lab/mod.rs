@@ -153,7 +153,9 @@ impl Lab {
 /// A client for the current context of a kubeconfig.
 pub async fn client(kubeconfig: &str) -> anyhow::Result<Client> {
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig)?;
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    // A 503 is an answer that stories ask about; by default it would be asked for again for minutes.
+    config.default_retry = false;
     Ok(Client::try_from(config)?)
 }
 
