@@ -111,6 +111,7 @@ pub struct Timer {
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every task is a service's")]
 pub enum TaskSpec {
     /// A service or component.
     Service(ServiceSpec),
