@@ -92,9 +92,8 @@ impl Standing for Slow {
 
 async fn what_there_is_no_time_for_is_left_to_others(space: Arc<Space>) -> Told {
     let (cluster, here) = (space.lab.cluster().await?, &space.name);
-    let named = |number: usize| {
-        with(config_map(here, "a"), &[("/metadata/name", json!(format!("map-{number:02}")))])
-    };
+    let named =
+        |number: usize| with(config_map(here, "a"), &[("/metadata/name", json!(format!("map-{number:02}")))]);
     let objects: Vec<Value> = (0..20).map(named).collect();
     let application = cluster.apply(&objects, Conflicts::Refuse, &Slow).await?;
     let Application::Partly { applied: done, taken } = application else { bail!("{application:?}") };

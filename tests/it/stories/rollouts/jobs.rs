@@ -49,7 +49,7 @@ async fn one_that_fails_touches_no_pod(world: &World<'_>, bench: &Workbench) -> 
     let check = world.check(&run, CHECK).await?;
     let said = format!("{:?}", check.output);
     ensure!(said.contains("no such table: users"), "its log is not told: {said}");
-    ensure!(said.contains("back to the release of"), "the service goes back: {said}");
+    ensure!(said.contains("(way back)"), "the service goes back: {said}");
     let after = live.deployment().await?;
     ensure!(after["spec"] == before["spec"], "{before} has become {after}");
     Ok(())
