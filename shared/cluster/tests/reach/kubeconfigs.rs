@@ -1,8 +1,16 @@
 //! Kubeconfigs in secrets: each environment its own, seen anew once they are refused.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use cluster::Clusters;
 use domain::ids::ClusterAccess;
 use domain::ports::Clusters as _;
+use serde_json::json;
 use testkit::fakes::{MemorySecrets, Wire};
 
 use crate::places::{Small, apply, told};
@@ -60,6 +68,62 @@ async fn a_cluster_that_has_moved_is_found_again() -> anyhow::Result<()> {
 
     secrets.keep("own", &small.kubeconfig("token"));
     assert_eq!(told(apply(&cluster).await), "applied");
+    Ok(())
+}
+
+/// An API server that takes one token, and counts how often its kinds are asked for.
+async fn counting(token: &'static str) -> anyhow::Result<(String, Arc<AtomicUsize>)> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let answer = move |request: Request| {
+        let counter = Arc::clone(&counter);
+        async move {
+            let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+            if given != Some(&format!("Bearer {token}")) {
+                let refusal = json!({ "kind": "Status", "code": 401, "message": "Unauthorized" });
+                return (StatusCode::UNAUTHORIZED, axum::Json(refusal)).into_response();
+            }
+            if request.uri().path() == "/api/v1" {
+                counter.fetch_add(1, Ordering::SeqCst);
+                let kind = json!({
+                    "name": "configmaps", "singularName": "", "namespaced": true, "kind": "ConfigMap", "verbs": ["patch"],
+                });
+                return axum::Json(json!({ "groupVersion": "v1", "resources": [kind] })).into_response();
+            }
+            let applied =
+                json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "settings" } });
+            let applied: Response = axum::Json(applied).into_response();
+            applied
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let router = Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((local_cluster::kubeconfig(&url, token, None), asked))
+}
+
+#[tokio::test]
+async fn another_server_is_asked_for_its_own_kinds() -> anyhow::Result<()> {
+    let ((first, of_first), (second, of_second)) = (counting("first").await?, counting("second").await?);
+    let secrets = MemorySecrets::new(&Wire::default());
+    secrets.keep("own", &first);
+    let clusters = clusters(&secrets);
+    let own = ClusterAccess::Kubeconfig;
+    for _ in 0..2 {
+        assert_eq!(told(apply(&clusters.reach(&own).await?).await), "applied");
+    }
+    assert_eq!(of_first.load(Ordering::SeqCst), 1);
+
+    // The first one's token is taken no more: the secret names the second one by now.
+    secrets.keep("own", &first.replace("\"first\"", "\"stale\""));
+    let moved = self::clusters(&secrets);
+    moved.reach(&own).await?;
+    secrets.keep("own", &second);
+    for _ in 0..3 {
+        assert_eq!(told(apply(&moved.reach(&own).await?).await), "applied");
+    }
+    assert_eq!((of_first.load(Ordering::SeqCst), of_second.load(Ordering::SeqCst)), (1, 2));
     Ok(())
 }
 
