@@ -61,7 +61,7 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
     pub async fn handle(&self, body: &str, now: Timestamp) -> Disposition {
         let done = match parse_message(body, QueueName::Plan) {
             Ok(Message::Plan(request)) => {
-                return match self.take(&request, now).await {
+                return match Box::pin(self.take(&request, now)).await {
                     Ok(()) => Disposition::Acknowledge,
                     Err(fault) => self.failed(&request, fault, now).await,
                 };

@@ -49,9 +49,8 @@ pub(super) fn of(
 
 /// Base64 of zlib, as the buildspec reads it.
 fn packed(text: &str) -> Answer<String> {
-    let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
-    let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
-    packed
-        .map(|bytes| STANDARD.encode(bytes))
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+    let made = zlib.write_all(text.as_bytes()).and_then(|()| zlib.finish());
+    made.map(|bytes| STANDARD.encode(bytes))
         .map_err(|error| Fault::retry("what to render cannot be packed", error))
 }

@@ -9,7 +9,10 @@ use super::super::{
     MailAddress, SecretReference, ValueName, VariableName, VariableValue,
 };
 use super::*;
-use crate::ids::{AwsRegion, BranchName, EksClusterName, EnvironmentName, KubeconfigName, RepositoryName, RepositoryPath, ServiceName};
+use crate::ids::{
+    AwsRegion, BranchName, EksClusterName, EnvironmentName, KubeconfigName, RepositoryName, RepositoryPath,
+    ServiceName,
+};
 
 /// The keywords that our schemas use. One that is not known here is a fault of this test, not a pass.
 pub(crate) fn allows(schema: &Value, value: &Value) -> bool {
@@ -135,17 +138,6 @@ fn schema_and_reader_agree() {
         "{version: 1, services: {a: {health: {path: /a/../b}}}}",
         "{version: 1, services: {a: {manifests: [a, b]}}}",
         "{version: 1, services: {a: {manifests: [1]}}}",
-        "{version: 1, services: {a: {kustomize: 'k/{environment}'}}}",
-        "{version: 1, services: {a: {kustomize: [k]}}}",
-        "{version: 1, services: {a: {helm: {chart: c, release: r, values: [v, 'w-{environment}']}}}}",
-        "{version: 1, services: {a: {helm: {release: r}}}}",
-        "{version: 1, services: {a: {helm: {chart: c, set: {}}}}}",
-        "{version: 1, services: {a: {values: {dev: {a: 1, b: -2, c: true, d: text, e-f: '1'}, prod: null}}}}",
-        "{version: 1, services: {a: {values: {dev: {a: 1.5}}}}}",
-        "{version: 1, services: {a: {values: {dev: {a: null}}}}}",
-        "{version: 1, services: {a: {values: {dev: {a: [1]}}}}}",
-        "{version: 1, services: {a: {values: {dev: {1a: x}}}}}",
-        "{version: 1, services: {a: {values: {Dev: {a: x}}}}}",
         "{version: 1, services: []}",
         "{version: 1, integration: {}}",
         "{version: 1, integration: {command: ' '}}",
@@ -229,6 +221,26 @@ fn schema_and_reader_agree() {
         assert!(text.contains(there), "{there}");
         let text = text.replacen(there, instead, 1);
         agree(&of_operator, &text, operator::parse(&text).is_ok());
+    }
+}
+
+#[test]
+fn schema_and_reader_agree_on_where_manifests_come_from() {
+    let of_pipeline = schema::pipeline_file();
+    for text in [
+        "{version: 1, services: {a: {kustomize: 'k/{environment}'}}}",
+        "{version: 1, services: {a: {kustomize: [k]}}}",
+        "{version: 1, services: {a: {helm: {chart: c, release: r, values: [v, 'w-{environment}']}}}}",
+        "{version: 1, services: {a: {helm: {release: r}}}}",
+        "{version: 1, services: {a: {helm: {chart: c, set: {}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: 1, b: -2, c: true, d: text, e-f: '1'}, prod: null}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: 1.5}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: null}}}}}",
+        "{version: 1, services: {a: {values: {dev: {a: [1]}}}}}",
+        "{version: 1, services: {a: {values: {dev: {1a: x}}}}}",
+        "{version: 1, services: {a: {values: {Dev: {a: x}}}}}",
+    ] {
+        agree(&of_pipeline, text, pipeline::parse(text).is_ok());
     }
 }
 
