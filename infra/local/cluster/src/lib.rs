@@ -1,8 +1,8 @@
 //! A small Kubernetes-compatible API server whose pods are real containers.
 //!
 //! It speaks enough of the Kubernetes API for kubectl (get, describe, logs, wait, rollout, diff, apply of both kinds),
-//! kube-rs and a deployer: discovery, server-side apply and the older patches, watches, Deployments, StatefulSets,
-//! DaemonSets and Jobs as their controllers move them, probes, logs, and the proxy to services. Objects live in memory;
+//! kube-rs and a deployer: discovery, server-side apply and the older patches, watches, deployments, stateful sets,
+//! daemon sets and jobs as their controllers move them, probes, logs, and the proxy to services. Objects live in memory;
 //! pods, their network and a forwarder per service live in a Docker engine and go with the cluster. What it does as a
 //! real one does is told by the contract of the `cluster` crate, whose stories hold on both.
 //!

@@ -12,9 +12,11 @@ use crate::objects::store::Key;
 pub const VERSION: &str = "v1.33.0+slipway-local";
 /// Its name.
 pub const NAME: &str = "local";
+/// What its processor is called in Kubernetes.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 /// Its labels.
 const LABELS: [(&str, &str); 3] =
-    [("kubernetes.io/hostname", NAME), ("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64")];
+    [("kubernetes.io/hostname", NAME), ("kubernetes.io/os", "linux"), ("kubernetes.io/arch", ARCHITECTURE)];
 
 /// Makes the node. `runtime` tells what runs its pods: `docker://20.10.24`.
 ///
@@ -35,7 +37,7 @@ pub fn make(objects: &Objects, runtime: &str) -> Result<(), Failure> {
         }],
         "nodeInfo": {
             "kubeletVersion": VERSION, "containerRuntimeVersion": runtime, "operatingSystem": "linux",
-            "architecture": "amd64", "osImage": "", "kernelVersion": "", "kubeProxyVersion": "",
+            "architecture": ARCHITECTURE, "osImage": "", "kernelVersion": "", "kubeProxyVersion": "",
             "machineID": "", "systemUUID": "", "bootID": "",
         },
     });

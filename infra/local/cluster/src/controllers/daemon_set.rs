@@ -75,8 +75,8 @@ impl Work<'_> {
         }
         let alive: Vec<_> = self.pods.iter().filter(|pod| !is_ended(pod)).collect();
         if meant == 0 {
-            let left = alive.iter().filter(|pod| !is_ending(pod));
-            return left.map(|pod| self.maker().delete(pod)).collect();
+            let mut left = alive.iter().filter(|pod| !is_ending(pod));
+            return left.try_for_each(|pod| self.maker().delete(pod));
         }
         let (new, old): (Vec<_>, Vec<_>) = alive.into_iter().partition(|pod| hash_of(pod) == self.hash);
         let new: Vec<_> = new.into_iter().filter(|pod| !is_ending(pod)).collect();
@@ -93,7 +93,7 @@ impl Work<'_> {
             }
         }
         // Two of the same: the younger one goes.
-        new.iter().skip(1).map(|pod| self.maker().delete(pod)).collect()
+        new.iter().skip(1).try_for_each(|pod| self.maker().delete(pod))
     }
 
     fn rolls(&self) -> bool {

@@ -62,10 +62,10 @@ pub fn sync(objects: &Objects, job: &Value, back_off: Duration) -> Result<(), Fa
 /// What the store answers.
 pub fn release(objects: &Objects, job: &Key) -> Result<(), Failure> {
     let (_, pods) = objects.store.list(&PODS, Some(&job.namespace));
-    let own = pods
+    let mut own = pods
         .into_iter()
         .filter(|pod| is_tracked(pod) && pods::controller_key(pod).is_none_or(|owner| owner == *job));
-    own.map(|pod| untrack(objects, &pod)).collect()
+    own.try_for_each(|pod| untrack(objects, &pod))
 }
 
 /// How a Job is to end.
@@ -299,8 +299,8 @@ fn expire(objects: &Objects, job: &Value) -> Result<(), Failure> {
 }
 
 fn release_counted(objects: &Objects, pods: &[Arc<Value>]) -> Result<(), Failure> {
-    let ended = pods.iter().filter(|pod| is_tracked(pod) && !pods::is_active(pod));
-    ended.map(|pod| untrack(objects, pod)).collect()
+    let mut ended = pods.iter().filter(|pod| is_tracked(pod) && !pods::is_active(pod));
+    ended.try_for_each(|pod| untrack(objects, pod))
 }
 
 fn untrack(objects: &Objects, pod: &Value) -> Result<(), Failure> {

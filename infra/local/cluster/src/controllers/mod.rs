@@ -39,16 +39,13 @@ pub async fn run(objects: Arc<Objects>, back_off: Duration, shutdown: Cancellati
     let (mut seen, mut failed) = (0, Round::default());
     while !shutdown.is_cancelled() {
         news.mark_unchanged();
-        let mut round = match objects.store.changes_after(seen) {
-            Some(changes) => {
-                seen = changes.last().map_or(seen, |change| change.revision);
-                Round::of(&objects, &changes)
-            }
-            None => {
-                // More happened than the history holds.
-                seen = *news.borrow();
-                Round::everything(&objects)
-            }
+        let mut round = if let Some(changes) = objects.store.changes_after(seen) {
+            seen = changes.last().map_or(seen, |change| change.revision);
+            Round::of(&objects, &changes)
+        } else {
+            // More happened than the history holds.
+            seen = *news.borrow();
+            Round::everything(&objects)
         };
         if tick <= Instant::now() {
             tick = Instant::now() + TICK;

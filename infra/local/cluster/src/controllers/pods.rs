@@ -48,10 +48,9 @@ pub fn controller_key(object: &Value) -> Option<Key> {
 /// The objects of a kind that a controller owns.
 pub fn owned_of(objects: &Objects, resource: &Resource, owner: &Value) -> Vec<Arc<Value>> {
     let uid = text(owner, "/metadata/uid");
-    let owned = objects.store.owned(uid).into_iter();
-    let owned =
-        owned.filter(|(key, object)| key.plural == resource.plural && controller(object) == Some(uid));
-    owned.map(|(_, object)| object).collect()
+    let mut found = objects.store.owned(uid);
+    found.retain(|(key, object)| key.plural == resource.plural && controller(object) == Some(uid));
+    found.into_iter().map(|(_, object)| object).collect()
 }
 
 /// The pods that a controller owns.

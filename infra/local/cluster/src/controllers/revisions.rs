@@ -1,4 +1,4 @@
-//! Controller revisions: the pod templates that a StatefulSet or DaemonSet has had, numbered.
+//! Controller revisions: the pod templates that a stateful or daemon set has had, numbered.
 
 use std::sync::Arc;
 

@@ -322,13 +322,12 @@ fn initial_status(resource: &Resource, spec: &Value) -> Option<Value> {
         "pods" => Some(node::status_of_new(spec)),
         "namespaces" => Some(json!({ "phase": "Active" })),
         "services" => Some(json!({ "loadBalancer": {} })),
-        "deployments" => Some(json!({})),
         "replicasets" => Some(json!({ "replicas": 0 })),
         "statefulsets" => Some(json!({ "replicas": 0, "availableReplicas": 0 })),
         "daemonsets" => Some(json!({
             "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
         })),
-        "jobs" | "cronjobs" => Some(json!({})),
+        "deployments" | "jobs" | "cronjobs" => Some(json!({})),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 /// One kind of object and what the API offers for it.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether the API has one thing for the kind")]
 pub struct Resource {
     /// API group, empty for the core group.
     pub group: &'static str,

@@ -269,18 +269,18 @@ mod tests {
     #[test]
     fn owners_and_namespaces_are_found_as_they_change() {
         let store = Store::default();
-        let owner = Key::new(&CONFIG_MAPS, "a", "owner");
-        let owned = Key::new(&SECRETS, "a", "owned");
-        put(&store, &owner, "1", None);
-        put(&store, &owned, "2", Some("1"));
+        let parent = Key::new(&CONFIG_MAPS, "a", "owner");
+        let child = Key::new(&SECRETS, "a", "owned");
+        put(&store, &parent, "1", None);
+        put(&store, &child, "2", Some("1"));
         put(&store, &Key::new(&SECRETS, "b", "other"), "3", None);
         assert_eq!(store.owned("1").len(), 1);
         assert!(store.exists("2") && !store.exists("9"));
         assert_eq!(store.in_namespace("a").len(), 2);
-        put(&store, &owned, "2", None);
+        put(&store, &child, "2", None);
         assert!(store.owned("1").is_empty(), "it named its owner no longer");
-        put(&store, &owned, "2", Some("1"));
-        store.write(&owned, |_| Ok(Decision::Remove)).expect("removed");
+        put(&store, &child, "2", Some("1"));
+        store.write(&child, |_| Ok(Decision::Remove)).expect("removed");
         assert!(store.owned("1").is_empty() && !store.exists("2"));
     }
 }

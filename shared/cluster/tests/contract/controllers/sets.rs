@@ -150,10 +150,7 @@ async fn a_stateful_sets_pod_comes_back_under_its_name(space: Arc<Space>) -> Tol
     // The set goes without its pod; a new one takes the pod in.
     space.delete("StatefulSet", "web", "Orphan").await?.expect(200)?;
     space.until("Pod", "web-0", "the pod alone", |pod| pod["metadata"]["ownerReferences"].is_null()).await?;
-    let path = space.path("StatefulSet", "web");
-    while space.send(Method::GET, &path, "", String::new()).await?.code != 404 {
-        tokio::task::yield_now().await;
-    }
+    space.until_listed("StatefulSet", "the end of the set", <[Value]>::is_empty).await?;
     space
         .apply(&with(stateful_set(&space.name, "1", space.lab.pod(Fate::Serves)), &fields))
         .await?

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use cluster::Cluster;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
-use kube::api::{ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -143,10 +143,13 @@ impl Lab {
     }
 
     pub async fn stop(self) -> anyhow::Result<()> {
-        match self.small {
-            Some(small) => small.stop().await,
-            None => Ok(()),
+        if let Some(small) = self.small {
+            return small.stop().await;
         }
+        let accounts: Api<ServiceAccount> = Api::namespaced(client(&self.kubeconfig).await?, "default");
+        // Where none could be made, none is there.
+        let _absent = accounts.delete(&account(), &DeleteParams::default()).await;
+        Ok(())
     }
 }
 
@@ -162,9 +165,9 @@ pub async fn client(kubeconfig: &str) -> anyhow::Result<Client> {
 /// The same kubeconfig for a service account without any right, which is made for it.
 async fn powerless(kubeconfig: &str) -> anyhow::Result<String> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client(kubeconfig).await?, "default");
-    let name = format!("contract-powerless-{}", std::process::id());
-    let account = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
-    accounts.create(&PostParams::default(), &account).await.context("making a service account")?;
+    let name = account();
+    let wanted = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
+    accounts.create(&PostParams::default(), &wanted).await.context("making a service account")?;
     let wish: TokenRequest =
         serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 3600 } }))?;
     let told = accounts.create_token_request(&name, &PostParams::default(), &wish).await;
@@ -174,4 +177,9 @@ async fn powerless(kubeconfig: &str) -> anyhow::Result<String> {
         user["user"] = json!({ "token": token });
     }
     Ok(changed.to_string())
+}
+
+/// The name of that service account.
+fn account() -> String {
+    format!("contract-powerless-{}", std::process::id())
 }
