@@ -119,7 +119,6 @@ impl<B: Builds, A: Artifacts, I: Images> StageWork for ImageBuilds<B, A, I> {
         match self.images.digest(&image.repository, case.head.id.sha.as_str()).await? {
             Some(digest) => {
                 self.remember(case, image, &digest).await?;
-                self.images.tag(&image.repository, &digest, CACHE).await?;
                 Ok(Learned::Concluded(built(address, digest, status.log, "built and pushed")))
             }
             None if status.state == BuildState::Fault => {
@@ -143,8 +142,10 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
         }
     }
 
-    /// Lets later builds of the same content find this one. Of two at the same time the first one is found.
+    /// Lets later builds take its layers over, and those of the same content find this one. Of two of the same content at
+    /// the same time the first one is found.
     async fn remember(&self, case: &Case<'_>, image: &ImageSpec, digest: &Digest) -> Answer<()> {
+        self.images.tag(&image.repository, digest, CACHE).await?;
         let Some(tag) = self.content_tag(case) else { return Ok(()) };
         if self.images.digest(&image.repository, &tag).await?.is_some() {
             return Ok(());
