@@ -119,7 +119,7 @@ check: {}
     line 4, column 12: unknown field `comand`; did you mean `command`? allowed: `command`, `coverage`, `not_below_base`, `reports`, `retries`, `environment`, `secrets`, `image`, `compute`, `timeout`
     line 4, column 38: expected a percentage without `%`, 0 to 100, found the number `101`; `none` is allowed too
     line 5, column 12: `Auth` is not a valid image name: 2 to 256 of a-z and 0-9, single `.`, `_`, `-` or `/` between them, and no tag; `none` is allowed too
-    line 6, column 5: unknown field `helth`; did you mean `health`? allowed: `path`, `test`, `depends_on`, `image`, `dockerfile`, `manifests`, `kustomize`, `helm`, `values`, `pre_deploy`, `post_deploy`, `on_failure`, `health`
+    line 6, column 5: unknown field `helth`; did you mean `health`? allowed: `path`, `test`, `depends_on`, `image`, `dockerfile`, `build`, `manifests`, `kustomize`, `helm`, `values`, `pre_deploy`, `post_deploy`, `on_failure`, `health`
     line 7, column 3: `authentication` is there twice in the same mapping; keep one of them
     line 8, column 3: `Gateway` is not a valid service name: 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or digit
     line 9, column 18: expected text, found the number `7`; put it in quotes
