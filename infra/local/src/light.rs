@@ -3,7 +3,7 @@
 //! Set [`crate::Options::light`] and [`crate::Cloud::up`] needs no Docker engine and is up within seconds:
 //!
 //! - [`Light::builds`] decides over builds by their `SLIPWAY_TASK`: green or red reports, or none. An image build
-//!   pushes a small image to the local ECR. Events, artifacts and the API are those of real builds.
+//!   pushes a small image to the local ECR. One that renders manifests leaves none, and its task fails. Events, artifacts and the API are those of real builds.
 //! - [`Light::pods`] decides over pods by their objects: ready, crashing, or never ready. API, controllers and
 //!   server-side apply are those of the small cluster.
 //! - [`crate::Workbench::of_services`] makes a repository of any number of services to push.
