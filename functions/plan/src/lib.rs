@@ -66,8 +66,8 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
                     Err(fault) => self.failed(&request, fault, now).await,
                 };
             }
-            Ok(Message::Tips { repository }) => self.check_tips(&repository, now).await,
-            Ok(Message::Asked(asked)) => return self.asked(&asked, now).await,
+            Ok(Message::Tips { repository }) => Box::pin(self.check_tips(&repository, now)).await,
+            Ok(Message::Asked(asked)) => return Box::pin(self.asked(&asked, now)).await,
             Ok(Message::Gone(gone)) => self.gone(&gone, now).await,
             Ok(other) => {
                 return Disposition::Refuse { reason: Unreadable::Elsewhere(other.queue()).to_string() };

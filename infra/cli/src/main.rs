@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    command::Arguments::parse().run().await.unwrap_or_else(|error| {
+    Box::pin(command::Arguments::parse().run()).await.unwrap_or_else(|error| {
         output::error(&error);
         ExitCode::FAILURE
     })

@@ -73,6 +73,7 @@ impl MemoryCluster {
     }
 
     /// The cluster that is reached in this way: this one where nothing is said, else another one.
+    #[must_use]
     pub fn at(&self, access: &ClusterAccess) -> Self {
         if access.is_default() {
             return self.clone();
