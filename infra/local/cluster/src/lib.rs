@@ -9,8 +9,8 @@
 //! Limits, on purpose: one node; all namespaces share one network (names are looked up per namespace, but nothing
 //! keeps a pod from the addresses of another); TCP only; no service account tokens, RBAC objects, persistent volumes or
 //! autoscaling; cron jobs are stored and never started; jobs have no index; pods are scheduled by `nodeSelector` alone;
-//! JSON and YAML only, no protobuf (`kubectl create job` sends it); `NodePort` and `LoadBalancer` behave like
-//! `ClusterIP`.
+//! JSON and YAML only, no protobuf (`kubectl create job` sends it); `Endpoints` but no `EndpointSlice`s, so that
+//! `kubectl describe service` lists none; `NodePort` and `LoadBalancer` behave like `ClusterIP`.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
