@@ -101,7 +101,9 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Turn<'_, S, A, C> {
                 Rollout::Progressing(how_far) => {
                     let recorded = Progress::of(self.case.task).as_ref() == Some(progress);
                     match self.case.task.state {
-                        State::Running { since, .. } if recorded && self.case.now.since(since) > JOB_LIMIT => {
+                        State::Running { since, .. }
+                            if recorded && self.case.now.since(since) > JOB_LIMIT =>
+                        {
                             let minutes = JOB_LIMIT.as_secs() / 60;
                             let sentence = format!("{job} has not ended after {minutes} minutes: {how_far}");
                             Verdict::failed(sentence, Output::Evidence(vec![how_far]))

@@ -15,8 +15,7 @@ use domain::keys;
 use domain::next::Learned;
 use domain::policy::{Policy, violations};
 use domain::ports::{
-    Answer, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Runs, Standing,
-    Written,
+    Answer, Artifacts, Cluster, Environments, Fault, Leftover, Locking, Release, Runs, Standing, Written,
 };
 use domain::run::{Delivery, Preview, Run, Ticket};
 use domain::spec::ServiceSpec;
@@ -114,7 +113,9 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             Locking::HeldBy(other) => {
                 waits(format!("the rollout of `{}` in `{environment}` to end", other.sha.short()))
             }
-            Locking::Behind { number } => waits(format!("number {number} to have its turn in `{environment}`")),
+            Locking::Behind { number } => {
+                waits(format!("number {number} to have its turn in `{environment}`"))
+            }
             Locking::Outrun { by } => Some(Learned::Concluded(Verdict::superseded(format!(
                 "number {by} waits for `{environment}` too and is newer; this run is number {}",
                 delivery.fence
@@ -143,7 +144,8 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
             Err(sentence) => return Ok(ended_badly(sentence)),
         };
         let repository = &case.head.id.repository;
-        let (before, verified) = self.store.releases(repository, &delivery.environment, &service.name).await?;
+        let (before, verified) =
+            self.store.releases(repository, &delivery.environment, &service.name).await?;
         let release = Release {
             service: service.name.clone(),
             run: case.head.id.clone(),
@@ -277,8 +279,9 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
     /// The objects of recorded manifests.
     async fn recorded(&self, manifests: &str) -> Answer<Vec<serde_json::Value>> {
         let text = self.artifacts.get(&keys::manifests(manifests), LARGEST_RELEASE).await?;
-        let text = text
-            .ok_or_else(|| Fault::reject(format!("the bucket no longer holds the manifests `{manifests}`")))?;
+        let text = text.ok_or_else(|| {
+            Fault::reject(format!("the bucket no longer holds the manifests `{manifests}`"))
+        })?;
         serde_json::from_slice(&text)
             .map_err(|error| Fault::retry(format!("the manifests `{manifests}` cannot be read"), error))
     }

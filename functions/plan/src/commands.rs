@@ -142,7 +142,9 @@ impl<S: Memory, Q: Queue, A: Artifacts, G: Hub> Planner<S, Q, A, G> {
         now: Timestamp,
     ) -> Answer<Done> {
         let commit = self.commit(&head).await?;
-        let Ok(plan) = self.plan_of(&head, &commit, None).await? else { return Ok(Err(unknown(subject, tests))) };
+        let Ok(plan) = self.plan_of(&head, &commit, None).await? else {
+            return Ok(Err(unknown(subject, tests)));
+        };
         let is_it = |task: &Task| task.id.stage == Stage::Test && task.id.subject == *subject;
         let mut tasks: Vec<Task> = tasks_of(&head.id, &plan, None).into_iter().filter(is_it).collect();
         let Some(task) = tasks.first_mut() else { return Ok(Err(unknown(subject, tests))) };

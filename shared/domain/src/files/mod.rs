@@ -20,7 +20,8 @@ mod yaml;
 pub use reader::did_you_mean;
 pub use values::{
     Builds, ChannelName, Command, ContainerImage, Dependency, DnsLabel, HealthPath, ImageName, LibraryName,
-    MailAddress, Minutes, OrNone, Percent, Retries, SecretReference, ValueName, VariableName, VariableValue, Version,
+    MailAddress, Minutes, OrNone, Percent, Retries, SecretReference, ValueName, VariableName, VariableValue,
+    Version,
 };
 pub use yaml::Place;
 

@@ -24,7 +24,8 @@ fn document(root: &Shape) -> String {
     while !waiting.is_empty() {
         let (place, shape) = waiting.remove(0);
         if let Shape::Either(choices) = &shape {
-            waiting.splice(0..0, choices.iter().map(|choice| (by_first_field(&place, choice), choice.clone())));
+            waiting
+                .splice(0..0, choices.iter().map(|choice| (by_first_field(&place, choice), choice.clone())));
             continue;
         }
         let Shape::Record { about, fields } = &shape else { continue };

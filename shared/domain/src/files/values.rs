@@ -91,8 +91,8 @@ mod build;
 mod manifests;
 
 pub use build::{
-    Builds, ContainerImage, Dependency, KindName, LibraryName, Minutes, Percent, Retries, ScanMinutes, SecretReference,
-    VariableName, VariableValue,
+    Builds, ContainerImage, Dependency, KindName, LibraryName, Minutes, Percent, Retries, ScanMinutes,
+    SecretReference, VariableName, VariableValue,
 };
 pub use manifests::ValueName;
 

@@ -41,7 +41,8 @@ pub fn end_build(world: &World, build: &FakeBuild, is_red: impl Fn(&TaskId) -> b
 /// What Kustomize or Helm would have made of the services' manifests.
 fn rendered(world: &World, build: &FakeBuild, is_red: bool) -> Option<FakeBuild> {
     let tasks = world.store.tasks_of(&build.request.attempts[0].run);
-    let services = tasks.iter().filter(|task| task.id.stage == Stage::Deploy).filter_map(|task| task.spec.service());
+    let services =
+        tasks.iter().filter(|task| task.id.stage == Stage::Deploy).filter_map(|task| task.spec.service());
     let streams = services
         .filter(|service| service.rendering.is_some())
         .map(|service| (format!("{}/manifests.yaml", service.name), a_manifest(service)));
