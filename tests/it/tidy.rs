@@ -131,13 +131,21 @@ fn a_template_that_breaks_a_rule_is_found() -> anyhow::Result<()> {
         (":secret:${AWS::StackName}/github-*", ":secret:${AWS::StackName}/slack-*", "the secrets"),
         (":secret:${AWS::StackName}/clusters/*", ":secret:${AWS::StackName}/slack-*", "the secrets"),
         ("Action: eks:DescribeCluster", "Action: eks:ListClusters", "`eks:ListClusters`"),
-        ("                  Resource: !Ref EksClusterArns\n", "                  Resource: '*'\n", "every resource"),
+        (
+            "                  Resource: !Ref EksClusterArns\n",
+            "                  Resource: '*'\n",
+            "every resource",
+        ),
         (
             "policy/service-role/AWSLambdaENIManagementAccess",
             "policy/AdministratorAccess",
             "has the managed policies",
         ),
-        ("      VpcConfig: !If\n", "      VpcConfigured: !If\n", "exactly where the function reaches a cluster"),
+        (
+            "      VpcConfig: !If\n",
+            "      VpcConfigured: !If\n",
+            "exactly where the function reaches a cluster",
+        ),
     ] {
         anyhow::ensure!(text.contains(from), "the template holds no `{from}` to break");
         let broken = Template::parse(&text.replacen(from, to, 1))?;

@@ -55,7 +55,8 @@ impl Look {
 
     /// Whether the registry has an image of the service under the tag.
     pub(crate) async fn is_tagged(&self, tag: &str) -> anyhow::Result<bool> {
-        let body = json!({ "repositoryName": "vive-sphere/authentication", "imageIds": [{ "imageTag": tag }] });
+        let body =
+            json!({ "repositoryName": "vive-sphere/authentication", "imageIds": [{ "imageTag": tag }] });
         let target = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
         let answer = self.aws.json("ecr", target, &body).await?;
         Ok(answer["imageDetails"].as_array().is_some_and(|images| !images.is_empty()))

@@ -190,9 +190,12 @@ impl<B: Builds, A: Artifacts, I: Images> ImageBuilds<B, A, I> {
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .chain(image.arguments.iter().map(|(name, value)| {
-            (format!("SLIPWAY_BUILD_ARGUMENT_{name}"), value.clone())
-        }))
+        .chain(
+            image
+                .arguments
+                .iter()
+                .map(|(name, value)| (format!("SLIPWAY_BUILD_ARGUMENT_{name}"), value.clone())),
+        )
         .collect()
     }
 

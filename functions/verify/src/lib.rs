@@ -187,7 +187,8 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
             Claim::Overtaken(verdict) => return Ok(Learned::Concluded(verdict)),
         };
         let back = verified.filter(|verified| verified.manifests != applied.manifests);
-        let on_failure = case.task.spec.service().map(|service| service.rollout.on_failure).unwrap_or_default();
+        let on_failure =
+            case.task.spec.service().map(|service| service.rollout.on_failure).unwrap_or_default();
         Ok(Learned::Concluded(verdict.falling_back(on_failure, back)))
     }
 

@@ -59,7 +59,9 @@ impl ClusterAccess {
         {
             Application::Done(_) => Ok(()),
             Application::Refused(reason) => bail!("the cluster refuses a namespace: {reason}"),
-            Application::Overtaken | Application::Partly { .. } => bail!("somebody else makes the namespaces"),
+            Application::Overtaken | Application::Partly { .. } => {
+                bail!("somebody else makes the namespaces")
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ use domain::ports::{self, Answer, Application, Change, Fault, Leftover, ProbeAns
 use domain::task::ObjectName;
 use kube::Client;
 
-use crate::guard::Guard;
 pub use crate::clusters::Clusters;
+use crate::guard::Guard;
 pub use crate::kinds::is_workload;
 
 /// The name under which Slipway owns the fields that it applies.

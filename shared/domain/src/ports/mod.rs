@@ -17,7 +17,9 @@ mod store;
 pub use builds::{
     Artifacts, BuildOptions, BuildRequest, BuildStart, BuildState, BuildStatus, Builds, Images, MOVABLE_TAGS,
 };
-pub use cluster::{Application, Change, Cluster, Clusters, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing};
+pub use cluster::{
+    Application, Change, Cluster, Clusters, Leftover, ProbeAnswer, Rollout, STANDING_HOLDS, Standing,
+};
 pub use fault::{Advice, Answer, Fault, Written};
 pub use github::{
     Branches, Button, ChangedFile, Changes, Check, CheckState, Checks, Comments, CommitWords, Comparison,

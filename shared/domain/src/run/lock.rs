@@ -71,7 +71,8 @@ impl Lock {
         }
         self.holder = None;
         let line = self.waiting.values();
-        let mut next: Vec<RunId> = line.clone().next().into_iter().chain(line.clone().next_back()).cloned().collect();
+        let mut next: Vec<RunId> =
+            line.clone().next().into_iter().chain(line.clone().next_back()).cloned().collect();
         next.dedup();
         next
     }

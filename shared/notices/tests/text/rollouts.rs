@@ -11,10 +11,8 @@ use crate::{checks, shown};
 fn one_that_waits_says_for_what() {
     let run = run(RunState::Active);
     let waits = Some("the rollout of `89abcde` in `development` to end".to_owned());
-    let tasks = [
-        tested("test/authentication", 38),
-        Task { waits, ..running("deploy/authentication@development") },
-    ];
+    let tasks =
+        [tested("test/authentication", 38), Task { waits, ..running("deploy/authentication@development") }];
     let checks = checks(&run, &tasks);
     let delivery = checks.iter().find(|check| check.name.contains("deliver")).expect("it has begun");
     assert_snapshot!(shown(std::slice::from_ref(delivery)), @r"

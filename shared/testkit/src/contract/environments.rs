@@ -55,7 +55,10 @@ pub async fn a_lock_has_one_holder(environments: &impl Environments) -> Answer<(
     environments.unlock(&repository, &environment, &one, ticket(9)).await?;
     environments.unlock(&repository, &environment, &one, ticket(9)).await?;
     assert_eq!(environments.lock(&repository, &environment, &two, ticket(2), NEWEST).await?, Locking::Held);
-    assert_eq!(environments.lock(&repository, &name("production"), &one, ticket(1), NEWEST).await?, Locking::Held);
+    assert_eq!(
+        environments.lock(&repository, &name("production"), &one, ticket(1), NEWEST).await?,
+        Locking::Held
+    );
     Ok(())
 }
 
@@ -86,9 +89,7 @@ pub async fn who_waits_has_its_turn_or_is_told(environments: &impl Environments)
     let repository = repository();
     let ask = |environment: &'static str, number: u32, waiting| {
         let (repository, environment, run) = (repository.clone(), name(environment), run_id(number));
-        async move {
-            environments.lock(&repository, &environment, &run, ticket(number.into()), waiting).await
-        }
+        async move { environments.lock(&repository, &environment, &run, ticket(number.into()), waiting).await }
     };
     let free = |environment: &'static str, number: u32| {
         let (repository, environment, run) = (repository.clone(), name(environment), run_id(number));

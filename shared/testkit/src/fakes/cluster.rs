@@ -138,7 +138,8 @@ impl MemoryCluster {
 impl State {
     /// How what is applied under the name fares.
     fn fate(&self, name: &str) -> Fate {
-        let runs = |known: &ObjectName| matches!(known.kind.as_str(), "Deployment" | "Job") && known.name == name;
+        let runs =
+            |known: &ObjectName| matches!(known.kind.as_str(), "Deployment" | "Job") && known.name == name;
         let object = self.objects.iter().find(|(known, _)| runs(known));
         self.fate_of(name, object.map(|(_, (object, _))| object))
     }

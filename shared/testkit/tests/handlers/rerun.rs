@@ -322,7 +322,11 @@ async fn a_deploy_that_was_overtaken_meanwhile_ends_superseded_and_applies_nothi
     let newer = Run::new(&testkit::builders::a_request(2), world.clock.now()).id;
     let (repository, environment) = (&head.id.repository, name("development"));
     let ticket = Ticket { number: 2, round: 0 };
-    world.store.lock(repository, &environment, &newer, ticket, Waiting::Newest).await.expect("memory answers");
+    world
+        .store
+        .lock(repository, &environment, &newer, ticket, Waiting::Newest)
+        .await
+        .expect("memory answers");
     world.store.unlock(repository, &environment, &newer, ticket).await.expect("memory answers");
 
     let work = Deployment {

@@ -40,8 +40,7 @@ fn set(
 async fn ask(world: &World, task: &Task, number: u64, waiting: Waiting) -> Locking {
     let run = RunId { sha: a_sha(100 + number), ..task.run.clone() };
     let ticket = Ticket { number, round: 0 };
-    let asked =
-        world.store.lock(&task.run.repository, &name("development"), &run, ticket, waiting).await;
+    let asked = world.store.lock(&task.run.repository, &name("development"), &run, ticket, waiting).await;
     asked.expect("memory answers")
 }
 

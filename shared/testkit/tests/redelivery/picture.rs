@@ -48,7 +48,9 @@ impl Picture {
             bytes.hash(&mut hasher);
             keyed.insert(format!("bucket {key}"), hasher.finish().to_string());
         }
-        for build in [world.tests.all(), world.untrusted.all(), world.image_builds.all(), world.renders.all()].concat() {
+        for build in
+            [world.tests.all(), world.untrusted.all(), world.image_builds.all(), world.renders.all()].concat()
+        {
             let states = keyed.entry(format!("builds {}", build.request.task())).or_default();
             write!(states, "{:?} ", build.status.state).expect("memory takes every text");
         }

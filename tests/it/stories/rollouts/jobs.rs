@@ -79,11 +79,16 @@ async fn the_deploy_is_killed_beside_it(world: &World<'_>, bench: &Workbench) ->
     passed(world, &run).await?;
     passed(world, &next).await?;
     let jobs = live.jobs().await?;
-    ensure!(jobs == [format!("migrate-{}-1", next.sha.short())], "each ran once, and the older one is pruned: {jobs:?}");
+    ensure!(
+        jobs == [format!("migrate-{}-1", next.sha.short())],
+        "each ran once, and the older one is pruned: {jobs:?}"
+    );
     let deployment = live.deployment().await?;
     let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
     let (_, tasks) = world.watch.run(&next).await?.context("the run is gone")?;
-    let said = tasks.iter().any(|task| format!("{:?}", task.verdict()).contains(image.rsplit('@').next().unwrap_or("-")));
+    let said = tasks
+        .iter()
+        .any(|task| format!("{:?}", task.verdict()).contains(image.rsplit('@').next().unwrap_or("-")));
     ensure!(said, "the cluster runs `{image}`, of which the run knows nothing");
     Ok(())
 }

@@ -15,11 +15,7 @@ use super::{CHECK, DEPLOY, MANIFEST, passed, told};
 use crate::stories::command::{Said, slipway};
 use crate::world::{World, eventually};
 
-pub(super) async fn play(
-    world: &World<'_>,
-    bench: &Workbench,
-    late: &Arc<AtomicBool>,
-) -> anyhow::Result<()> {
+pub(super) async fn play(world: &World<'_>, bench: &Workbench, late: &Arc<AtomicBool>) -> anyhow::Result<()> {
     while_one_rolls_out_the_newest_waits(world, bench).await.context("waiting")?;
     who_comes_too_late_is_superseded(world, bench, late).await.context("too late")
 }
@@ -29,9 +25,8 @@ async fn while_one_rolls_out_the_newest_waits(world: &World<'_>, bench: &Workben
     let holder = bench.push("develop", "Roll out slowly").await?;
     eventually("the first one rolls out", async || {
         let (_, tasks) = world.watch.run(&holder).await?.unzip();
-        let is_running = |task: &Task| {
-            task.id.stage == Stage::Verify && matches!(task.state, State::Running { .. })
-        };
+        let is_running =
+            |task: &Task| task.id.stage == Stage::Verify && matches!(task.state, State::Running { .. });
         Ok(tasks.is_some_and(|tasks| tasks.iter().any(is_running)).then_some(()))
     })
     .await?;
@@ -105,10 +100,7 @@ pub(super) async fn what_is_weeks_old_changes_nothing(
     for _ in 0..2 {
         world.send(queue, &serde_json::to_string(&Message::wake(first, &DEPLOY.parse()?))?).await?;
     }
-    eventually("the messages are gone", async || {
-        Ok((world.queued(queue).await? == 0).then_some(()))
-    })
-    .await?;
+    eventually("the messages are gone", async || Ok((world.queued(queue).await? == 0).then_some(()))).await?;
     ensure!((live.deployment().await?, world.watch.run(first).await?) == before, "something has changed");
     ensure!(world.dead_letters(queue).await? == 0, "a message was set aside");
 

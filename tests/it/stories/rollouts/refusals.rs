@@ -22,7 +22,10 @@ async fn a_field_of_another_manager(world: &World<'_>, bench: &Workbench) -> any
     ensure!(told.contains("`by-hand`") && told.contains("data.LEVEL"), "{told}");
     let check = world.check(&run, CHECK).await?;
     let said = format!("{:?}", check.output);
-    ensure!(said.contains("the way back") && said.contains("is refused"), "the old value is another one too: {said}");
+    ensure!(
+        said.contains("the way back") && said.contains("is refused"),
+        "the old value is another one too: {said}"
+    );
 
     live.own("by-hand", Value::Null).await?;
     let run = bench.push("develop", "Say everything again").await?;
@@ -32,7 +35,11 @@ async fn a_field_of_another_manager(world: &World<'_>, bench: &Workbench) -> any
 async fn what_the_policy_forbids(world: &World<'_>, bench: &Workbench) -> anyhow::Result<()> {
     let live = Live::of(world).await?;
     let before = live.deployment().await?;
-    bench.edit(MANIFEST, "    spec:\n      containers:", "    spec:\n      hostNetwork: true\n      containers:")?;
+    bench.edit(
+        MANIFEST,
+        "    spec:\n      containers:",
+        "    spec:\n      hostNetwork: true\n      containers:",
+    )?;
     let run = bench.push("develop", "Listen on the node").await?;
     let told = failed(world, &run).await?;
     let words = "Deployment `development/service-001`: `spec.template.spec.hostNetwork`: pods do not share";
