@@ -130,7 +130,7 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
         let watch = Watch { work: self, case, delivery, applied };
         let bad = match self.cluster.apply(&applied.after, delivery.policy.conflicts, &watch).await? {
             Application::Done(_) => self.first_bad(applied, watched, evidence).await?,
-            Application::Refused(sentence) => Jobs::Bad(Verdict::failed(sentence, Output::None)),
+            Application::Refused(sentence) => Jobs::bad(sentence, Output::None),
             Application::Partly { .. } => Jobs::Going,
             // What it means is found out from what is recorded.
             Application::Overtaken => return Ok(None),
@@ -138,7 +138,7 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
         match bad {
             Jobs::Ended => Ok(None),
             Jobs::Going => Ok(Some(Learned::InProgress { ask_again: Some(AGAIN) })),
-            Jobs::Bad(verdict) => self.failed(case, delivery, applied, verdict).await.map(Some),
+            Jobs::Bad(verdict) => self.failed(case, delivery, applied, *verdict).await.map(Some),
         }
     }
 
@@ -154,7 +154,7 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
                 Rollout::Progressing(how_far) if watched > JOB_LIMIT => {
                     let minutes = JOB_LIMIT.as_secs() / 60;
                     let summary = format!("{job} has not ended after {minutes} minutes: {how_far}");
-                    return Ok(Jobs::Bad(Verdict::failed(summary, Output::Evidence(vec![how_far]))));
+                    return Ok(Jobs::bad(summary, Output::Evidence(vec![how_far])));
                 }
                 Rollout::Progressing(how_far) => {
                     tracing::info!(job = %job, how_far, "waiting for a Job");
@@ -163,7 +163,7 @@ impl<S: Environments, C: Cluster> Verification<S, C> {
                 Rollout::Hopeless(lines) => {
                     let first = lines.first().map_or("no evidence", String::as_str);
                     let summary = format!("{job}: {first}");
-                    return Ok(Jobs::Bad(Verdict::failed(summary, Output::Evidence(lines))));
+                    return Ok(Jobs::bad(summary, Output::Evidence(lines)));
                 }
             }
         }
@@ -226,7 +226,13 @@ enum Jobs {
     /// Each has ended well.
     Ended,
     Going,
-    Bad(Verdict),
+    Bad(Box<Verdict>),
+}
+
+impl Jobs {
+    fn bad(summary: String, output: Output) -> Self {
+        Self::Bad(Box::new(Verdict::failed(summary, output)))
+    }
 }
 
 /// A Job is wanted as long as the release is the current one.

@@ -39,9 +39,10 @@ pub(crate) async fn apply<S: Standing>(
         for object in tier {
             let guard = &guard;
             calls.push(async move {
-                match begun.elapsed() < patience {
-                    true => apply_one(client, kinds, object, conflicts, guard).await,
-                    false => Ok(Outcome::Unsent),
+                if begun.elapsed() < patience {
+                    apply_one(client, kinds, object, conflicts, guard).await
+                } else {
+                    Ok(Outcome::Unsent)
                 }
             });
         }

@@ -41,8 +41,8 @@ pub(super) async fn play() -> anyhow::Result<()> {
         let folder = local::workspace().join(".slipway").join(&world.record.name).join("checkout");
         let bench = Workbench::of_services(2, &folder, world.record, &REPOSITORY.parse()?).await?;
         let first = again::play(world, &bench, &causes).await?;
-        let good = content::play(world, &bench, &first).await?;
-        back::play(world, &bench, &causes, &good).await?;
+        let good = Box::pin(content::play(world, &bench, &first)).await?;
+        Box::pin(back::play(world, &bench, &causes, &good)).await?;
         stuck::play(world, &bench).await
     }))
     .await

@@ -105,7 +105,7 @@ async fn what_an_invocation_has_no_time_for_is_left_to_the_next() {
         if (0..polls).any(|_| slow.as_mut().poll(&mut context).is_ready()) {
             break;
         }
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         slow.await;
         let state = stored(&world, &task).state;
         if let State::Running { handle, .. } = &state {

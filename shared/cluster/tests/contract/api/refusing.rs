@@ -82,8 +82,8 @@ async fn what_is_invalid_is_named_by_its_field(space: Arc<Space>) -> Told {
     for (object, field) in cases {
         let refused = space.create(&object).await?.expect(422)?;
         ensure!(refused["reason"] == "Invalid", "{refused}");
-        let causes = refused["details"]["causes"].as_array().cloned().unwrap_or_default();
-        ensure!(causes.iter().any(|cause| cause["field"] == field), "{field}: {refused}");
+        let told = refused["details"]["causes"].as_array().cloned().unwrap_or_default();
+        ensure!(told.iter().any(|cause| cause["field"] == field), "{field}: {refused}");
     }
     // What its kind does not have is not swallowed by an apply.
     let misspelt = with(deployment(here, "1", pod()), &[("/spec/replica", json!(2))]);

@@ -45,17 +45,17 @@ async fn patches_of_every_kind_change_what_they_name(space: Arc<Space>) -> Told 
         with(deployment(&space.name, "1", space.lab.pod(Fate::Serves)), &[("/spec/replicas", json!(0))]);
     space.create(&idle).await?.expect(201)?;
     let path = space.path("Deployment", "web");
-    let patch = async |kind: &str, change: Value| -> anyhow::Result<Value> {
+    let send = async |kind: &str, change: Value| -> anyhow::Result<Value> {
         space
             .send(Method::PATCH, &path, &format!("application/{kind}"), change.to_string())
             .await?
             .expect(200)
     };
     let merged =
-        patch("merge-patch+json", json!({ "metadata": { "labels": { "more": "x", "app": null } } })).await?;
+        send("merge-patch+json", json!({ "metadata": { "labels": { "more": "x", "app": null } } })).await?;
     ensure!(merged["metadata"]["labels"] == json!({ "more": "x" }), "{merged}");
     let sidecar = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "sidecar", "image": "any" }] } } } });
-    let strategic = patch("strategic-merge-patch+json", sidecar).await?;
+    let strategic = send("strategic-merge-patch+json", sidecar).await?;
     ensure!(
         strategic["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len) == Some(2),
         "{strategic}"
@@ -64,7 +64,7 @@ async fn patches_of_every_kind_change_what_they_name(space: Arc<Space>) -> Told 
         { "op": "test", "path": "/spec/replicas", "value": 0 },
         { "op": "replace", "path": "/metadata/labels/more", "value": "y" },
     ]);
-    let edited = patch("json-patch+json", edit).await?;
+    let edited = send("json-patch+json", edit).await?;
     ensure!(edited["metadata"]["labels"]["more"] == "y", "{edited}");
     let wrong = json!([{ "op": "test", "path": "/spec/replicas", "value": 7 }]).to_string();
     ensure!(space.send(Method::PATCH, &path, "application/json-patch+json", wrong).await?.code >= 400);

@@ -74,14 +74,16 @@ pub fn service(namespace: &str) -> Value {
 }
 
 fn workload(api_version: &str, kind: &str, namespace: &str, version: &str, pod: Value) -> Value {
-    json!({
+    let mut workload = json!({
         "apiVersion": api_version, "kind": kind,
         "metadata": { "name": "web", "namespace": namespace, "labels": { "app": "web" } },
         "spec": {
             "selector": { "matchLabels": { "app": "web" } },
-            "template": { "metadata": { "labels": { "app": "web", "version": version } }, "spec": pod },
+            "template": { "metadata": { "labels": { "app": "web", "version": version } } },
         },
-    })
+    });
+    workload["spec"]["template"]["spec"] = pod;
+    workload
 }
 
 /// A Deployment of one pod. Another version is another template.
