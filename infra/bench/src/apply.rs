@@ -2,6 +2,7 @@
 //! their end.
 
 mod objects;
+mod slow;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use self::objects::{namespace, objects};
+use self::slow::Slow;
 use crate::bench::Bench;
 use crate::report::Report;
 use crate::statistics::median;
@@ -23,6 +25,10 @@ use crate::{output, scene};
 /// How many objects, and which part of kubectl's time ours may take.
 const SIZES: [(usize, Option<f64>); 4] =
     [(1, None), (10, Some(0.2)), (100, Some(1.0 / 3.0)), (300, Some(0.5))];
+/// The same with a network in between.
+const AFAR: (usize, f64) = (100, 1.0 / 6.0);
+/// What a request takes there and back beyond the server's own time.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
 /// Samples of each; the middle one counts.
 const SAMPLES: usize = 5;
 const KUBECTL: &str = "kubectl";
@@ -58,9 +64,12 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
             let place = Place { folder: scene::checkout_of(&bench.workspace), kubeconfig };
             std::fs::create_dir_all(&place.folder)?;
             for (count, most) in SIZES {
-                place.compare(count, most, report).await?;
+                place.compare(count, most, "", report).await?;
             }
-            Ok(())
+            let slow = Slow::before(&place.kubeconfig, &place.folder, ROUND_TRIP).await?;
+            let afar = Place { folder: place.folder.clone(), kubeconfig: slow.kubeconfig.clone() };
+            let (count, most) = AFAR;
+            afar.compare(count, Some(most), ", 20 ms away", report).await
         },
     )
     .await
@@ -84,11 +93,18 @@ const DEEDS: [&str; 3] = ["create", "change", "no-op"];
 
 impl Place {
     /// Each sample has a namespace of its own: what it creates is changed and repeated there.
-    async fn compare(&self, count: usize, most: Option<f64>, report: &mut Report) -> anyhow::Result<()> {
+    async fn compare(
+        &self,
+        count: usize,
+        most: Option<f64>,
+        afar: &str,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
         let mut times = [[Vec::new(), Vec::new(), Vec::new()], [Vec::new(), Vec::new(), Vec::new()]];
         for sample in 1..=SAMPLES {
             for (who, times) in [Who::Ours, Who::Kubectl].into_iter().zip(&mut times) {
-                let space = format!("{who:?}-{count}-{sample}").to_lowercase();
+                let space = format!("{who:?}-{count}{}-{sample}", if afar.is_empty() { "" } else { "-afar" });
+                let space = space.to_lowercase();
                 self.apply(Who::Ours, &[namespace(&space)]).await.context("making a namespace")?;
                 for (revision, times) in [1, 2, 2].into_iter().zip(times.iter_mut()) {
                     let taken = self.apply(who, &objects(count, &space, revision)).await;
@@ -100,7 +116,7 @@ impl Place {
         for ((deed, ours), theirs) in DEEDS.iter().zip(ours).zip(theirs) {
             let ours = median(ours).context("no sample")?;
             let theirs = median(theirs).context("no sample")?;
-            let name = format!("apply of {count}, {deed}");
+            let name = format!("apply of {count}{afar}, {deed}");
             report.add(format!("{name}, ours"), ours * 1000.0, "ms");
             report.add(format!("{name}, kubectl"), theirs * 1000.0, "ms");
             match most {
@@ -108,7 +124,7 @@ impl Place {
                 None => report.add(format!("{name}, of kubectl's time"), ours / theirs, "×"),
             }
         }
-        output::progress(&format!("apply: {count} objects"));
+        output::progress(&format!("apply: {count} objects{afar}"));
         Ok(())
     }
 

@@ -39,12 +39,24 @@ pub(super) async fn play() -> anyhow::Result<()> {
         let bench = Workbench::of_services(1, &folder, world.record, &REPOSITORY.parse()?).await?;
         let first = bench.push("develop", "Deliver for the first time").await?;
         passed(world, &first).await.context("the first deploy")?;
+        the_same_tree_changes_nothing(world, &bench).await.context("the same tree")?;
         racing::play(world, &bench, &late).await?;
         racing::what_is_weeks_old_changes_nothing(world, &first).await?;
         refusals::play(world, &bench).await?;
         jobs::play(world, &bench).await
     }))
     .await
+}
+
+/// Under another commit it is not tested, built or rolled out anew.
+async fn the_same_tree_changes_nothing(world: &World<'_>, bench: &Workbench) -> anyhow::Result<()> {
+    let live = live::Live::of(world).await?;
+    let before = (live.deployment().await?, world.builds().await?);
+    let run = bench.commit_as_it_is("Say the same").await?;
+    bench.push_commit("develop").await?;
+    passed(world, &run).await?;
+    ensure!((live.deployment().await?, world.builds().await?) == before, "something was done again");
+    Ok(())
 }
 
 /// Tests that are slow while `late` says so.
