@@ -201,7 +201,8 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         };
         let pin = service.image.as_ref().map(|spec| spec.repository.as_str()).zip(image.as_ref());
         let (environment, namespace) = (&delivery.environment, delivery.namespace.as_str());
-        let target = Target { environment, namespace, sha: &run.sha };
+        let cluster_wide = delivery.policy.cluster_wide;
+        let target = Target { environment, namespace, sha: &run.sha, cluster_wide };
         let rendered = render(&files, &target, pin, service, &owner_of(run, &service.name));
         Ok(rendered.and_then(|rendered| {
             match against_policy(&rendered, &delivery.environment, &delivery.policy) {

@@ -85,7 +85,8 @@ impl<S: Environments + Runs, A: Artifacts, C: Cluster> Deployment<S, A, C> {
         let pin = image.as_ref().map(|(name, pinned)| (*name, pinned));
         let owner = owner_of(&head.id, &service.name);
         let (environment, namespace) = (&preview.environment, preview.namespace.as_str());
-        let target = Target { environment, namespace, sha: &head.id.sha };
+        let cluster_wide = preview.policy.cluster_wide;
+        let target = Target { environment, namespace, sha: &head.id.sha, cluster_wide };
         let rendered = match render(files, &target, pin, service, &owner) {
             Ok(rendered) => rendered,
             Err(sentence) => return Ok(Some(format!("it would fail: {sentence}"))),

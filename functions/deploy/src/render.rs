@@ -14,7 +14,7 @@ use crate::jobs;
 use crate::source::ManifestFile;
 use crate::substitute::{Known, Target, substituted};
 
-/// Kinds that belong to no namespace; the deployer's role does not cover them.
+/// Kinds that belong to no namespace; the deployer's own role does not cover them.
 const CLUSTER_SCOPED: [&str; 8] = [
     "Namespace",
     "CustomResourceDefinition",
@@ -66,7 +66,7 @@ pub fn render(
             .map_err(|error| format!("`{}` is not valid YAML: {error}", file.path))?;
         for document in documents.into_iter().filter(|document| !document.is_null()) {
             let document = substituted(document, &file.path, &known)?;
-            let object = placed(document, target.namespace, &file.path)?;
+            let object = placed(document, target, &file.path)?;
             objects.push(jobs::marked(object, &file.path, &service.rollout)?);
         }
     }
@@ -96,15 +96,18 @@ pub fn render(
 }
 
 /// The object with its namespace and label, or why it cannot be taken.
-fn placed(mut object: Value, namespace: &str, path: &str) -> Result<Value, String> {
+fn placed(mut object: Value, target: &Target<'_>, path: &str) -> Result<Value, String> {
+    let namespace = target.namespace;
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let (Some(kind), Some(name), Some(_)) = (text("/kind"), text("/metadata/name"), text("/apiVersion"))
     else {
         return Err(format!("an object in `{path}` lacks `apiVersion`, `kind` or `metadata.name`"));
     };
-    if CLUSTER_SCOPED.contains(&kind.as_str()) {
+    let is_cluster_wide = CLUSTER_SCOPED.contains(&kind.as_str());
+    if is_cluster_wide && !target.cluster_wide {
         return Err(format!(
-            "`{path}` holds the cluster-wide {kind} `{name}`; Slipway applies namespaced objects only"
+            "`{path}` holds the cluster-wide {kind} `{name}`; leave it out, or let the operator's file say \
+             `policy: {{cluster_wide: true}}`"
         ));
     }
     if let Some(other) = text("/metadata/namespace").filter(|other| other != namespace) {
@@ -113,7 +116,11 @@ fn placed(mut object: Value, namespace: &str, path: &str) -> Result<Value, Strin
         ));
     }
     let metadata = entry(&mut object, "metadata");
-    metadata.insert("namespace".to_owned(), json!(namespace));
+    if is_cluster_wide {
+        metadata.remove("namespace");
+    } else {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+    }
     // What the API server writes has no place in what is applied.
     for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"] {
         metadata.remove(field);

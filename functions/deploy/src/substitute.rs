@@ -19,6 +19,8 @@ pub struct Target<'a> {
     pub namespace: &'a str,
     /// The commit that is delivered.
     pub sha: &'a Sha,
+    /// Whether what lies in no namespace may be applied.
+    pub cluster_wide: bool,
 }
 
 /// What placeholders stand for.
@@ -99,7 +101,7 @@ impl Known<'_> {
     }
 
     fn value(&self, name: &str) -> Result<Value, String> {
-        let Target { environment, namespace, sha } = self.target;
+        let Target { environment, namespace, sha, cluster_wide: _ } = self.target;
         if let Some(own) = name.strip_prefix("values.") {
             return self.own_value(own);
         }
@@ -163,7 +165,7 @@ mod tests {
     fn told(text: &str) -> String {
         let environment = "staging".parse().expect("a name");
         let sha = "3f9c2a17be000000000000000000000000000000".parse().expect("a commit");
-        let target = Target { environment: &environment, namespace: "chat", sha: &sha };
+        let target = Target { environment: &environment, namespace: "chat", sha: &sha, cluster_wide: false };
         let values = json!({ "replicas": 2, "debug": false, "level": "in${slipway.sha}fo" });
         let service = json!({
             "name": "bots", "path": "backend/bots", "test": null, "image": null, "manifests": [], "health": null,

@@ -17,8 +17,10 @@ pub struct Policy {
     pub pods: PodSecurity,
     /// Whether a binding may name the role `cluster-admin`.
     pub cluster_admin: bool,
-    /// The kinds that may be applied; none allows all that are namespaced.
+    /// The kinds that may be applied; none allows all.
     pub kinds: Option<Vec<String>>,
+    /// Whether kinds that lie in no namespace may be applied.
+    pub cluster_wide: bool,
     /// What becomes of a field that another manager owns.
     pub conflicts: Conflicts,
     /// Which of those that wait for the environment have their turn.

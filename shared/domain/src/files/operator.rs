@@ -59,7 +59,10 @@ record! {
         /// Whether a binding may name the role `cluster-admin`.
         pub cluster_admin: Option<bool> => "`false`",
         /// The kinds that may be applied.
-        pub kinds: Option<Vec<KindName>> => "all that lie in a namespace",
+        pub kinds: Option<Vec<KindName>> => "all",
+        /// Whether what lies in no namespace may be applied, such as a Namespace or a CustomResourceDefinition. It needs
+        /// the rights of `infra/kubernetes/cluster-wide.yaml` too.
+        pub cluster_wide: Option<bool> => "`false`",
         /// What becomes of a field that the manifests name and another manager of the object, such as kubectl, has set
         /// otherwise: the object is refused, or the field is taken from it and the check run says so.
         pub conflicts: Option<Conflicts> => "`refuse`",
@@ -101,14 +104,17 @@ impl ScanEntry {
 impl Environment {
     /// What may be applied here.
     pub fn policy(&self) -> Policy {
-        let Some(PolicyEntry { pods, cluster_admin, kinds, conflicts, waiting, scan }) = &self.policy else {
+        let Some(PolicyEntry { pods, cluster_admin, kinds, cluster_wide, conflicts, waiting, scan }) =
+            &self.policy
+        else {
             return Policy::default();
         };
         let kinds = kinds.as_ref().map(|kinds| kinds.iter().map(|kind| kind.as_str().to_owned()).collect());
         let (pods, cluster_admin) = (pods.unwrap_or_default(), cluster_admin.unwrap_or_default());
+        let cluster_wide = cluster_wide.unwrap_or_default();
         let (conflicts, waiting) = (conflicts.unwrap_or_default(), waiting.unwrap_or_default());
         let scan = scan.as_ref().map(ScanEntry::policy).unwrap_or_default();
-        Policy { pods, cluster_admin, kinds, conflicts, waiting, scan }
+        Policy { pods, cluster_admin, kinds, cluster_wide, conflicts, waiting, scan }
     }
 }
 
@@ -280,7 +286,7 @@ environments:
     branches: [develop, canary]
     cluster: {kubeconfig: true}
     namespace: canary
-    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment], conflicts: take, waiting: in_order,
+    policy: {pods: privileged, cluster_admin: true, kinds: [ConfigMap, Deployment], conflicts: take, waiting: in_order, cluster_wide: true,
              scan: {block: high, unsupported: refuse, wait: 5}}
 notifications: {mail_sender: slipway@vivesphere.example}
 ";
@@ -302,6 +308,7 @@ notifications: {mail_sender: slipway@vivesphere.example}
             pods: PodSecurity::Privileged,
             cluster_admin: true,
             kinds,
+            cluster_wide: true,
             conflicts: Conflicts::Take,
             waiting: Waiting::InOrder,
             scan: ScanPolicy { block: Block::High, unsupported: Unsupported::Refuse, wait: 5 },

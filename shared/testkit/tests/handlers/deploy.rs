@@ -11,7 +11,9 @@ use domain::run::{PhaseKind, RunOutcome, RunState, Ticket};
 use domain::task::{Output, PinnedImage, State, Task, Verdict};
 use serde_json::json;
 use slipway_deploy::{Deployment, ManifestFile, Rendered, Target, render};
-use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_sha, a_task, a_zip, delivered_to, name};
+use testkit::builders::{
+    a_commit, a_component, a_digest, a_plan, a_service, a_sha, a_task, a_zip, delivered_to, name,
+};
 use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
 
 use crate::{a_run_at, ask, passed, stored, verdict, wake};
@@ -38,7 +40,8 @@ fn rendered(texts: &[&str]) -> Result<Rendered, String> {
     let image = pinned();
     let (pin, service) = (Some(("vive-sphere/authentication", &image)), a_service("authentication"));
     let (environment, sha) = (name("development"), a_sha(1));
-    let target = Target { environment: &environment, namespace: "development", sha: &sha };
+    let target =
+        Target { environment: &environment, namespace: "development", sha: &sha, cluster_wide: false };
     render(&files, &target, pin, &service, "vive-sphere/bot-manager/authentication")
 }
 
@@ -114,12 +117,28 @@ fn an_autoscaler_keeps_its_number_of_replicas() {
 #[test]
 fn what_may_not_be_applied_is_refused_with_file_and_name() {
     let refused = |text: &str| rendered(&[text]).expect_err("it is refused");
-    insta::assert_snapshot!(refused("apiVersion: v1\nkind: Namespace\nmetadata: {name: mine}\n"), @"`kubernetes/auth.yaml` holds the cluster-wide Namespace `mine`; Slipway applies namespaced objects only");
+    insta::assert_snapshot!(refused("apiVersion: v1\nkind: Namespace\nmetadata: {name: mine}\n"), @"`kubernetes/auth.yaml` holds the cluster-wide Namespace `mine`; leave it out, or let the operator's file say `policy: {cluster_wide: true}`");
     insta::assert_snapshot!(refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: production}\n"), @"ConfigMap `c` in `kubernetes/auth.yaml` names the namespace `production`, the environment's is `development`; leave `metadata.namespace` out");
     insta::assert_snapshot!(refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"), @"no container of `authentication` uses the image `vive-sphere/authentication`; name it in the manifest's `image`");
     insta::assert_snapshot!(refused("kind: ConfigMap\n"), @"an object in `kubernetes/auth.yaml` lacks `apiVersion`, `kind` or `metadata.name`");
     insta::assert_snapshot!(refused("---\n"), @"the manifests of `authentication` hold no object");
     assert!(refused("a: [").starts_with("`kubernetes/auth.yaml` is not valid YAML: "));
+}
+
+#[test]
+fn what_lies_in_no_namespace_is_taken_where_the_operators_file_says_so() {
+    let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: mine, namespace: development}\n".to_owned();
+    let files = [ManifestFile { path: "kubernetes/mine.yaml".to_owned(), text }];
+    let (environment, sha) = (name("development"), a_sha(1));
+    let target =
+        Target { environment: &environment, namespace: "development", sha: &sha, cluster_wide: true };
+    let rendered = render(&files, &target, None, &a_component("mine"), "vive-sphere/bot-manager/mine");
+    let rendered = rendered.expect("it is taken");
+    assert_eq!(rendered.names[0].to_string(), "Namespace `mine`");
+    assert_eq!(
+        rendered.objects[0]["metadata"]["annotations"]["slipway.dev/owner"],
+        "vive-sphere/bot-manager/mine"
+    );
 }
 
 fn begin() -> (World, Task, Deployment<MemoryStore, MemoryArtifacts, MemoryCluster>) {
