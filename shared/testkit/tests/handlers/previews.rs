@@ -231,6 +231,11 @@ fn rendered_hash(world: &World) -> String {
     let pin = Some(("vive-sphere/service-1", &image));
     let owner = format!("{}/service-1", head(world).id.repository);
     let (environment, sha) = (name("development"), head(world).id.sha);
-    let target = slipway_deploy::Target { environment: &environment, namespace: "development", sha: &sha, cluster_wide: false };
+    let target = slipway_deploy::Target {
+        environment: &environment,
+        namespace: "development",
+        sha: &sha,
+        cluster_wide: false,
+    };
     slipway_deploy::render(&files, &target, pin, &service, &owner).expect("good manifests").hash
 }
