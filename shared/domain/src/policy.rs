@@ -4,10 +4,14 @@
 //! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline>). They are read off every pod
 //! template, also those inside kinds that nobody here knows.
 
+mod waiting;
+
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use waiting::Waiting;
 
 /// What may be applied in an environment, by the operator's file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,17 +61,6 @@ pub enum Conflicts {
     Refuse,
     /// The field is taken from the other manager, and people are told.
     Take,
-}
-
-/// Which of the rollouts that wait for an environment, while another one has it, have their turn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Waiting {
-    /// The newest; those before it are superseded.
-    #[default]
-    Newest,
-    /// Each, the oldest first.
-    InOrder,
 }
 
 /// One thing in an object that the policy forbids.
