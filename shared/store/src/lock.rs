@@ -169,12 +169,19 @@ fn read(item: &Attributes) -> Answer<(Lock, Option<u64>)> {
         None
     };
     let waiting = match item.get("waiting") {
-        Some(AttributeValue::M(line)) => line
-            .iter()
-            .filter_map(|(number, run)| Some((number.parse().ok()?, run.as_s().ok()?.parse().ok()?)))
-            .collect(),
+        Some(AttributeValue::M(line)) => line.iter().map(waiting_in).collect::<Answer<_>>()?,
         _ => BTreeMap::new(),
     };
     let version = if has("version") { Some(number_of(item, "version")?) } else { None };
     Ok((Lock { holder, taken, waiting }, version))
+}
+
+/// Who stands in line, and under which number.
+fn waiting_in((number, run): (&String, &AttributeValue)) -> Answer<(u64, RunId)> {
+    let what = || "somebody unknown stands in line for the lock";
+    let run = run.as_s().map_err(|_| Fault::reject(what()))?;
+    Ok((
+        number.parse().map_err(|error: std::num::ParseIntError| aws::lasting(what(), error))?,
+        run.parse().map_err(|error| aws::lasting(what(), error))?,
+    ))
 }
