@@ -4,7 +4,7 @@ use std::future::Future as _;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use domain::ids::RunId;
+use domain::ids::{RunId, Stage};
 use domain::keys;
 use domain::message::QueueName;
 use domain::policy::{Policy, Waiting};
@@ -13,7 +13,7 @@ use domain::run::{PhaseKind, Run, Ticket};
 use domain::task::{Output, PinnedImage, State, Task};
 use slipway_deploy::Deployment;
 use testkit::builders::{a_commit, a_digest, a_plan, a_service, a_sha, a_task, name};
-use testkit::fakes::{MemoryArtifacts, MemoryCluster, MemoryStore, World};
+use testkit::fakes::{Fate, MemoryArtifacts, MemoryCluster, MemoryStore, World};
 
 use crate::{a_run_at, passed, stored, verdict, wake};
 
@@ -91,6 +91,27 @@ async fn where_each_has_its_turn_the_newer_one_waits_for_the_older() {
     free(&world, &task, 2).await;
     wake(&world, &task, &work).await;
     assert!(verdict(&world, &task).starts_with("Passed"), "{}", verdict(&world, &task));
+}
+
+#[tokio::test]
+async fn whoever_frees_the_environment_wakes_who_waits_for_it() {
+    let (world, task, work) = set(1, Waiting::Newest);
+    let own = Ticket { number: 1, round: 0 };
+    let (repository, environment) = (&task.run.repository, name("development"));
+    let held = world.store.lock(repository, &environment, &task.run, own, Waiting::Newest).await;
+    assert_eq!(held.expect("memory answers"), Locking::Held);
+    assert!(matches!(ask(&world, &task, 2, Waiting::Newest).await, Locking::HeldBy(_)));
+    let run = RunId { sha: a_sha(102), ..task.run.clone() };
+    let waits = Some("the rollout before it".to_owned());
+    let waiting = Task { run: run.clone(), waits, ..task.clone() };
+    world.store.put(&Run { id: run.clone(), ..a_run_at(PhaseKind::Rollout) }, &[waiting]);
+
+    world.cluster.decide("service-1", Fate::Refused { because: "no".to_owned() });
+    wake(&world, &task, &work).await;
+    assert!(verdict(&world, &task).starts_with("Failed"), "{}", verdict(&world, &task));
+    let woken = world.queue.waiting(QueueName::Stage(Stage::Deploy));
+    let is_its = |body: &&String| body.contains(&run.to_string());
+    assert_eq!(woken.iter().filter(is_its).count(), 1, "{woken:?}");
 }
 
 /// However far an invocation comes before its time is over, the next one goes on there.
